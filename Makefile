@@ -1,0 +1,35 @@
+# SPDX-License-Identifier: Apache-2.0
+# The two commands: `make run` starts the customer-service flow and a chat with it;
+# `make test` builds and runs everything CI runs. The rest are their parts.
+
+JOBS ?= $(shell nproc)
+# The chat model `make run` uses; `make run CHAT_MODEL=smollm2-135m` is the small choice.
+CHAT_MODEL ?= qwen2.5-coder-1.5b
+PORT ?= 7411
+
+.PHONY: run test build setup models bench format clean
+
+run: build
+	tools/run --chat-model $(CHAT_MODEL) --port $(PORT)
+
+test: setup
+	cmake --preset ci
+	cmake --build --preset ci -j $(JOBS)
+	tools/pull_test_models build/bin/qiao
+	ctest --preset ci -j $(JOBS)
+
+build: setup
+	cmake --preset release
+	cmake --build --preset release -j $(JOBS)
+
+setup:
+	tools/setup
+
+bench: build
+	tools/bench
+
+format:
+	git ls-files 'src/*.h' 'src/*.cc' 'tests/*.cc' 'fuzz/*.cc' | xargs clang-format-14 -i
+
+clean:
+	rm -rf build

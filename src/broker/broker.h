@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/executor.h"
+#include "base/metrics.h"
+#include "base/random.h"
+#include "base/result.h"
+#include "log/log.h"
+#include "log/record.h"
+#include "message/message.h"
+
+namespace qiao {
+
+struct Published {
+  std::string id;
+  std::uint64_t offset = 0;
+  Durability durability = Durability::kMemory;
+  bool duplicate = false;  // the id was published before: this is the first one's offset
+};
+
+struct StoredMessage {
+  std::uint64_t offset = 0;
+  Message message;
+};
+
+struct Page {
+  std::vector<StoredMessage> messages;
+  std::uint64_t next = 0;  // give it as `from` to go on
+};
+
+// One message handed to one consumer of a group until `until_ms`.
+struct Delivery {
+  std::string group;
+  std::uint64_t offset = 0;  // with `group`, the lease's name
+  std::uint32_t attempt = 1;
+  std::int64_t until_ms = 0;
+  Message message;
+};
+struct LeaseRef {
+  std::string group;
+  std::uint64_t offset = 0;
+  std::uint32_t attempt = 0;  // 0: any; otherwise an older attempt is refused with `conflict`
+};
+
+// Everything one step of work changes, appended as one atomic batch.
+struct Commit {
+  std::vector<Message> publish;
+  std::vector<LeaseRef> ack;
+  std::vector<record::Event> events;
+};
+
+struct TopicInfo {
+  std::string subject;
+  std::uint64_t messages = 0;
+  std::uint64_t first = 0;
+  std::uint64_t last = 0;
+};
+struct GroupInfo {
+  GroupSpec spec;
+  std::uint64_t waiting = 0;  // not yet leased
+  std::uint64_t leased = 0;
+  std::uint64_t acked = 0;
+  std::int64_t oldest_waiting_ms = 0;  // age
+};
+
+struct BrokerOptions {
+  std::size_t commands_max = 1 << 16;    // waiting for the loop; past it: overloaded
+  std::size_t dedupe_ids_max = 1 << 20;  // newest message ids remembered
+  std::size_t body_cache_bytes = 64 << 20;
+  std::size_t lease_batch_max = 256;
+  std::size_t subscription_backlog_max = 10'000;
+  std::size_t read_limit_max = 1'000;
+  std::uint64_t snapshot_every = 1 << 18;  // records
+};
+
+// Topics over one log: publish-subscribe, groups with leases, request-reply, replay. It drives the
+// deterministic state machine (broker/state.h): every change is a record, appended, applied in log
+// order; results and deliveries leave only when their records are durable.
+//
+// Thread rule: every method may be called from any thread and never blocks; callbacks run on the
+// loop (`Executor` given to open) and must not block. Callbacks get `overloaded` when a bound is
+// reached and `unavailable` after stop() or when the log failed.
+class Broker {
+ public:
+  template <class T>
+  using Done = std::function<void(Result<T>)>;
+  using Sink = std::function<void(const StoredMessage&)>;
+  using SubscriptionId = std::uint64_t;
+
+  // Recovers the state from the newest snapshot and the records after it (blocks). All references
+  // must outlive the broker.
+  static Result<std::unique_ptr<Broker>> open(Log& log, Executor& loop, const Clock& clock,
+                                              IdMaker& ids, Metrics& metrics,
+                                              BrokerOptions options = {});
+  ~Broker();
+  Broker(const Broker&) = delete;
+  Broker& operator=(const Broker&) = delete;
+
+  // All or none; ids of earlier messages are answered with the earlier offset, not stored again.
+  void publish(std::vector<Message> messages, Done<std::vector<Published>> done);
+  // All or none; `conflict` when a lease to ack is no longer held.
+  void commit(Commit commit, Done<std::vector<Published>> done);
+
+  // Idempotent for an equal spec; another spec under the same name is `already_exists`.
+  void create_group(GroupSpec spec, Done<void> done);
+  void delete_group(std::string group, Done<void> done);
+  // Up to `count` messages; waits up to `wait_ms` for the first one, then returns empty.
+  // `cancel_wait` below ends a wait early.
+  void lease(std::string group, std::string consumer, std::size_t count, std::int64_t wait_ms,
+             Done<std::vector<Delivery>> done);
+  void cancel_wait(std::string group, std::string consumer);
+  void ack(std::vector<LeaseRef> leases, Done<void> done);
+  void nack(LeaseRef lease, std::int64_t delay_ms, bool counts, std::string reason,
+            Done<void> done);
+  void extend(LeaseRef lease, std::int64_t lease_ms, Done<std::int64_t> done);
+
+  // Live messages of a pattern, after those kept from offset `from` on (none: only new ones). A
+  // reader that falls `subscription_backlog_max` behind goes back to reading from the log.
+  SubscriptionId subscribe(std::string pattern, std::optional<std::uint64_t> from, Sink sink);
+  void unsubscribe(SubscriptionId subscription);
+
+  // Publishes with a private reply_to and waits for the first answer. `not_found` at once when no
+  // subscription and no group would see it ("no responder"); `deadline` after timeout_ms.
+  void request(Message message, std::int64_t timeout_ms, Done<Message> done);
+
+  // Kept messages of a pattern from offset `from` on.
+  void read(std::string pattern, std::uint64_t from, std::size_t limit, Done<Page> done);
+  void topics(Done<std::vector<TopicInfo>> done);
+  void groups(Done<std::vector<GroupInfo>> done);
+
+  // Asks for a snapshot now (also made every snapshot_every records).
+  void snapshot(Done<void> done);
+  // Refuses new work, answers what waits with `unavailable`, writes a snapshot. Blocks.
+  void stop();
+
+ private:
+  class Impl;
+  explicit Broker(std::shared_ptr<Impl> impl);
+  std::shared_ptr<Impl> impl_;
+};
+
+}  // namespace qiao

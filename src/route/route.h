@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/i18n.h"
+#include "base/json.h"
+#include "base/result.h"
+#include "message/annotations.h"
+#include "message/message.h"
+
+namespace qiao {
+
+// One test of a rule. All given fields must hold.
+struct Condition {
+  std::optional<std::string> intent;
+  std::optional<std::string> sentiment;
+  std::optional<Language> language;
+  std::optional<std::string> entity;         // a kind that must be present
+  std::vector<std::string> words;            // any of them, compared without case
+  std::optional<bool> out_of_scope;          // no intent and no semantic route above its threshold
+  std::map<std::string, std::string> facts;  // name → value, or ">= 2" and the like
+  double score_min = 0;                      // for intent and sentiment
+};
+
+struct Route {
+  std::string name;
+  std::string to;                 // a subject, or "agent.<name>" of the flow
+  std::optional<Condition> when;  // a rule …
+  std::vector<std::string> like;  // … or examples (the semantic route)
+  double threshold = 0;           // 0: the table's
+  bool otherwise = false;         // the route for everything else
+};
+
+struct RouteTable {
+  std::vector<Route> routes;  // rules are tried in this order, then semantic routes by score
+  double threshold = 0.62;    // for semantic routes and intents
+  double margin = 0.03;       // the winner must lead the second by this
+};
+
+struct Decision {
+  std::string route;  // Route::name; "" = rejected and no `otherwise` route
+  std::string to;
+  std::string tier;            // "rule", "semantic", "reject"
+  std::string reason;          // "sentiment=negative score 0.97 >= 0.90"
+  std::vector<Scored> scores;  // of every semantic route, best first
+  double threshold = 0;
+  double margin = 0;
+  bool out_of_scope = false;
+};
+
+Json to_json(const Decision& decision);
+Result<Decision> decision_from_json(const Json& json);
+
+// Decides where `message` goes. Pure: the same three values always give the same Decision.
+Decision route(const Message& message, const Annotations& annotations, const RouteTable& table);
+
+// Faults of a table: doubled names, no target, both or neither of when/like, bad thresholds.
+Status validate(const RouteTable& table);
+
+}  // namespace qiao
