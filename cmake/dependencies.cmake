@@ -41,7 +41,8 @@ endif()
 add_library(qiao_flags INTERFACE)
 target_include_directories(qiao_flags INTERFACE ${CMAKE_SOURCE_DIR}/src)
 target_compile_options(qiao_flags INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wconversion
-  -Wold-style-cast -Wnon-virtual-dtor -Woverloaded-virtual $<$<BOOL:${QIAO_WERROR}>:-Werror>)
+  -Wold-style-cast -Wnon-virtual-dtor -Woverloaded-virtual $<$<BOOL:${QIAO_WERROR}>:-Werror>
+  $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict>)  # g++ 12 sees overlaps in std::string's operator+ (GCC bug 105651)
 target_link_libraries(qiao_flags INTERFACE Threads::Threads)
 
 set(QIAO_SANITIZE "" CACHE STRING "Sanitizers, e.g. address,undefined")
