@@ -22,6 +22,7 @@ struct Exchange {
   std::stop_token stop;
   bool too_large = false;
   bool refused = false;
+  bool head_given = false;
 };
 
 std::size_t take_body(char* data, std::size_t size, std::size_t count, void* user) {
@@ -38,11 +39,35 @@ std::size_t take_body(char* data, std::size_t size, std::size_t count, void* use
   return chunk.size();
 }
 
+// "HTTP/1.1 200 OK" → 200; 0 when it is not of that form.
+int status_of(std::string_view line) {
+  const std::size_t space = line.find(' ');
+  int status = 0;
+  for (std::size_t i = space + 1; space != std::string_view::npos && i < line.size(); ++i) {
+    if (line[i] < '0' || line[i] > '9' || i > space + 3) break;
+    status = status * 10 + (line[i] - '0');
+  }
+  return status;
+}
+
+// The empty line after the headers. False: the caller wants no more.
+bool end_head(Exchange& exchange) {
+  const bool final = exchange.response.status >= 200;  // not 100 Continue
+  if (!final || exchange.head_given) return true;      // or the end of a trailer
+  exchange.head_given = true;
+  if (exchange.request.on_head) exchange.refused = !exchange.request.on_head(exchange.response);
+  return !exchange.refused;
+}
+
 std::size_t take_header(char* data, std::size_t size, std::size_t count, void* user) {
   auto& exchange = *static_cast<Exchange*>(user);
   std::string_view line(data, size * count);
   while (!line.empty() && (line.back() == '\n' || line.back() == '\r')) line.remove_suffix(1);
-  if (line.starts_with("HTTP/")) exchange.response.headers.clear();  // of a 100 Continue
+  if (line.starts_with("HTTP/")) {
+    exchange.response.headers.clear();  // of a 100 Continue
+    exchange.response.status = status_of(line);
+  }
+  if (line.empty()) return end_head(exchange) ? size * count : 0;
   const std::size_t colon = line.find(':');
   if (colon != std::string_view::npos && exchange.response.headers.size() < 256) {
     std::string name(line.substr(0, colon));
@@ -97,6 +122,11 @@ Result<FetchResponse> fetch(const FetchRequest& request, std::stop_token stop) {
   curl_easy_setopt(curl, CURLOPT_TCP_NODELAY, 1L);
   curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(request.connect_timeout_ms));
   curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, static_cast<long>(request.timeout_ms));
+  if (request.idle_timeout_ms > 0) {
+    curl_easy_setopt(curl, CURLOPT_LOW_SPEED_LIMIT, 1L);  // bytes a second
+    curl_easy_setopt(curl, CURLOPT_LOW_SPEED_TIME,
+                     static_cast<long>((request.idle_timeout_ms + 999) / 1000));
+  }
   if (request.no_proxy) curl_easy_setopt(curl, CURLOPT_NOPROXY, "*");
   set_method(curl, request);
   curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, &take_body);
