@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "log/record.h"
+
+#include <array>
+
+#include "message/wire.h"
+
+namespace qiao {
+
+std::string_view name_of(Durability durability) {
+  switch (durability) {
+    case Durability::kMemory:
+      return "memory";
+    case Durability::kFsync:
+      return "fsync";
+    case Durability::kReplicated:
+      return "replicated";
+    case Durability::kReplicatedFsync:
+      return "replicated_fsync";
+  }
+  return "memory";
+}
+
+namespace {
+
+using namespace record;
+
+void put(std::string& out, const record::Published& r) {
+  encode(r.message, out);
+}
+void put(std::string& out, const GroupCreated& r) {
+  put_signed(out, r.time_ms);
+  put_bytes(out, r.spec.name);
+  put_bytes(out, r.spec.pattern);
+  put_varint(out, static_cast<std::uint64_t>(r.spec.start.at));
+  put_varint(out, r.spec.start.offset);
+  put_signed(out, r.spec.lease_ms);
+  put_signed(out, r.spec.attempts_max);
+  put_bytes(out, r.spec.dead_letter);
+  put_varint(out, r.spec.ordered ? 1 : 0);
+}
+void put(std::string& out, const GroupDeleted& r) {
+  put_signed(out, r.time_ms);
+  put_bytes(out, r.group);
+}
+void put(std::string& out, const Leased& r) {
+  put_signed(out, r.time_ms);
+  put_bytes(out, r.group);
+  put_bytes(out, r.consumer);
+  put_varint(out, r.offset);
+  put_varint(out, r.attempt);
+  put_signed(out, r.until_ms);
+}
+void put(std::string& out, const Acked& r) {
+  put_signed(out, r.time_ms);
+  put_bytes(out, r.group);
+  put_varint(out, r.offset);
+}
+void put(std::string& out, const Nacked& r) {
+  put_signed(out, r.time_ms);
+  put_bytes(out, r.group);
+  put_varint(out, r.offset);
+  put_signed(out, r.retry_at_ms);
+  put_varint(out, r.counts ? 1 : 0);
+  put_bytes(out, r.reason);
+}
+void put(std::string& out, const Extended& r) {
+  put_signed(out, r.time_ms);
+  put_bytes(out, r.group);
+  put_varint(out, r.offset);
+  put_signed(out, r.until_ms);
+}
+void put(std::string& out, const Expired& r) {
+  put_signed(out, r.time_ms);
+  put_bytes(out, r.group);
+  put_varint(out, r.offset);
+  put_signed(out, r.retry_at_ms);
+}
+void put(std::string& out, const Event& r) {
+  put_signed(out, r.time_ms);
+  put_bytes(out, r.conversation);
+  put_bytes(out, r.message_id);
+  put_bytes(out, r.type);
+  put_bytes(out, dump_json(r.data));
+}
+
+// Each take() fills a record; a value out of range makes it return false.
+bool take(WireReader& in, GroupCreated& r) {
+  r.time_ms = in.signed_varint();
+  r.spec.name = in.bytes();
+  r.spec.pattern = in.bytes();
+  const std::uint64_t at = in.varint();
+  r.spec.start.offset = in.varint();
+  r.spec.lease_ms = in.signed_varint();
+  const std::int64_t attempts = in.signed_varint();
+  r.spec.dead_letter = in.bytes();
+  r.spec.ordered = in.varint() != 0;
+  if (at > static_cast<std::uint64_t>(GroupStart::At::kOffset) || attempts < 0 ||
+      attempts > INT32_MAX)
+    return false;
+  r.spec.start.at = static_cast<GroupStart::At>(at);
+  r.spec.attempts_max = static_cast<std::int32_t>(attempts);
+  return true;
+}
+bool take(WireReader& in, GroupDeleted& r) {
+  r.time_ms = in.signed_varint();
+  r.group = in.bytes();
+  return true;
+}
+bool take(WireReader& in, Leased& r) {
+  r.time_ms = in.signed_varint();
+  r.group = in.bytes();
+  r.consumer = in.bytes();
+  r.offset = in.varint();
+  const std::uint64_t attempt = in.varint();
+  r.until_ms = in.signed_varint();
+  r.attempt = static_cast<std::uint32_t>(attempt);
+  return attempt <= UINT32_MAX;
+}
+bool take(WireReader& in, Acked& r) {
+  r.time_ms = in.signed_varint();
+  r.group = in.bytes();
+  r.offset = in.varint();
+  return true;
+}
+bool take(WireReader& in, Nacked& r) {
+  r.time_ms = in.signed_varint();
+  r.group = in.bytes();
+  r.offset = in.varint();
+  r.retry_at_ms = in.signed_varint();
+  r.counts = in.varint() != 0;
+  r.reason = in.bytes();
+  return true;
+}
+bool take(WireReader& in, Extended& r) {
+  r.time_ms = in.signed_varint();
+  r.group = in.bytes();
+  r.offset = in.varint();
+  r.until_ms = in.signed_varint();
+  return true;
+}
+bool take(WireReader& in, Expired& r) {
+  r.time_ms = in.signed_varint();
+  r.group = in.bytes();
+  r.offset = in.varint();
+  r.retry_at_ms = in.signed_varint();
+  return true;
+}
+bool take(WireReader& in, Event& r) {
+  r.time_ms = in.signed_varint();
+  r.conversation = in.bytes();
+  r.message_id = in.bytes();
+  r.type = in.bytes();
+  Result<Json> data = parse_json(in.bytes());
+  if (!data) return false;
+  r.data = std::move(*data);
+  return true;
+}
+
+Error damaged(std::string_view what) {
+  return {Code::kCorrupt, "a stored record is damaged: " + std::string(what)};
+}
+
+template <class T>
+Result<Record> decode_as(std::string_view bytes) {
+  WireReader in(bytes);
+  T value;
+  if (!take(in, value) || !in.ok() || !in.at_end())
+    return damaged("its fields do not fit its kind");
+  return Record(std::move(value));
+}
+
+template <>
+Result<Record> decode_as<record::Published>(std::string_view bytes) {
+  QIAO_ASSIGN(Message message, decode_message(bytes));
+  return Record(record::Published{std::move(message)});
+}
+
+template <std::size_t... kIndex>
+Result<Record> decode_by_kind(const LogRecord& log_record, std::index_sequence<kIndex...>) {
+  using Decode = Result<Record> (*)(std::string_view);
+  static constexpr std::array<Decode, sizeof...(kIndex)> kDecoders = {
+      &decode_as<std::variant_alternative_t<kIndex, Record>>...};
+  if (log_record.kind >= kDecoders.size())
+    return damaged("unknown kind " + std::to_string(log_record.kind));
+  return kDecoders[log_record.kind](log_record.bytes);
+}
+
+}  // namespace
+
+LogRecord encode(const Record& record) {
+  LogRecord out;
+  out.kind = static_cast<std::uint8_t>(record.index());
+  std::visit([&out](const auto& value) { put(out.bytes, value); }, record);
+  return out;
+}
+
+Result<Record> decode_record(const LogRecord& record) {
+  return decode_by_kind(record, std::make_index_sequence<std::variant_size_v<Record>>{});
+}
+
+}  // namespace qiao
