@@ -28,6 +28,10 @@ struct ScriptFaults {
   double hang = 0;     // answers `deadline` at once, as if time had run out
 };
 
+// Reads `script: [ { when: …, say: …, tool_calls: [ { name, arguments } ] } ]` from a YAML file.
+// Errors name file and line.
+Result<std::vector<ScriptLine>> load_script(const std::string& path);
+
 // A Model that answers from a script, deterministically under a seed, on the caller's thread.
 // Embeddings are hashed character bigrams (256 floats): near texts are near. Tests and
 // `qiao flow test --model scripted` use it; it is never picked by itself.
@@ -47,6 +51,11 @@ class ScriptedModel final : public Model {
   [[nodiscard]] std::uint64_t calls() const { return calls_.load(); }
 
  private:
+  enum class Fault { kNone, kFail, kRefuse, kCut, kGarbage, kHang };
+  Fault draw_fault();
+  [[nodiscard]] const ScriptLine* line_for(const GenerateRequest& request) const;
+  [[nodiscard]] Result<Generated> answer(const GenerateRequest& request, Fault fault) const;
+
   std::vector<ScriptLine> lines_;
   ScriptFaults faults_;
   mutable std::mutex mutex_;
