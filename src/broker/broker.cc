@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "broker/broker.h"
+
+#include <future>
+
+#include "broker/broker_impl.h"
+
+namespace qiao {
+
+Result<std::unique_ptr<Broker>> Broker::open(Log& log, Executor& loop, const Clock& clock,
+                                             IdMaker& ids, Metrics& metrics,
+                                             BrokerOptions options) {
+  auto impl = std::make_shared<Impl>(log, loop, clock, ids, metrics, options);
+  QIAO_TRY(impl->recover());
+  return std::unique_ptr<Broker>(new Broker(std::move(impl)));
+}
+
+Broker::Broker(std::shared_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Broker::~Broker() = default;
+
+// Each call becomes a task of the loop; `done` hears of it when the loop cannot take it.
+#define QIAO_SUBMIT(call)                                          \
+  impl_->submit([=, impl = impl_.get()]() mutable { impl->call; }, \
+                [done](Error error) { done(std::move(error)); })
+
+void Broker::publish(std::vector<Message> messages, Done<std::vector<Published>> done) {
+  commit(Commit{std::move(messages), {}, {}}, std::move(done));
+}
+
+void Broker::commit(Commit commit, Done<std::vector<Published>> done) {
+  auto shared = std::make_shared<Commit>(std::move(commit));
+  QIAO_SUBMIT(commit(std::move(*shared), done));
+}
+
+void Broker::create_group(GroupSpec spec, Done<void> done) {
+  QIAO_SUBMIT(create_group(spec, done));
+}
+void Broker::delete_group(std::string group, Done<void> done) {
+  QIAO_SUBMIT(delete_group(group, done));
+}
+
+void Broker::lease(std::string group, std::string consumer, std::size_t count, std::int64_t wait_ms,
+                   Done<std::vector<Delivery>> done) {
+  QIAO_SUBMIT(lease(group, consumer, count, wait_ms, done));
+}
+
+void Broker::cancel_wait(std::string group, std::string consumer) {
+  impl_->submit([=, impl = impl_.get()] { impl->cancel_wait(group, consumer); },
+                [](const Error&) {});
+}
+
+void Broker::ack(std::vector<LeaseRef> leases, Done<void> done) {
+  commit(Commit{{}, std::move(leases), {}}, [done](Result<std::vector<Published>> result) {
+    done(result ? Status() : Status(std::move(result.error())));
+  });
+}
+
+void Broker::nack(LeaseRef lease, std::int64_t delay_ms, bool counts, std::string reason,
+                  Done<void> done) {
+  QIAO_SUBMIT(nack(lease, delay_ms, counts, reason, done));
+}
+
+void Broker::extend(LeaseRef lease, std::int64_t lease_ms, Done<std::int64_t> done) {
+  QIAO_SUBMIT(extend(lease, lease_ms, done));
+}
+
+Broker::SubscriptionId Broker::subscribe(std::string pattern, std::optional<std::uint64_t> from,
+                                         Sink sink) {
+  const SubscriptionId id = impl_->next_subscription();
+  impl_->submit([=, impl = impl_.get()] { impl->subscribe(id, pattern, from, sink); },
+                [](const Error&) {});
+  return id;
+}
+
+void Broker::unsubscribe(SubscriptionId subscription) {
+  impl_->submit([=, impl = impl_.get()] { impl->unsubscribe(subscription); }, [](const Error&) {});
+}
+
+void Broker::request(Message message, std::int64_t timeout_ms, Done<Message> done) {
+  QIAO_SUBMIT(request(message, timeout_ms, done));
+}
+
+void Broker::read(std::string pattern, std::uint64_t from, std::size_t limit, Done<Page> done) {
+  QIAO_SUBMIT(read(pattern, from, limit, done));
+}
+
+void Broker::topics(Done<std::vector<TopicInfo>> done) {
+  QIAO_SUBMIT(topics(done));
+}
+void Broker::groups(Done<std::vector<GroupInfo>> done) {
+  QIAO_SUBMIT(groups(done));
+}
+void Broker::snapshot(Done<void> done) {
+  QIAO_SUBMIT(snapshot(done));
+}
+void Broker::stop() {
+  impl_->stop();
+}
+
+}  // namespace qiao
