@@ -16,8 +16,9 @@ std::string normalise(std::string_view text);
 // how they are written. Empty when nothing is left.
 std::string match_key(std::string_view text);
 
-// The text with full-width ASCII and the ideographic space made half-width, and where each byte
-// came from: patterns run on `text`, results are told in bytes of the original.
+// The text with full-width ASCII and the ideographic space made half-width, invalid bytes made
+// U+FFFD, and where each byte came from: patterns run on `text`, results are told in bytes of the
+// original.
 struct HalfWidth {
   std::string text;
   std::vector<std::uint32_t> origin;  // text.size() + 1 entries
