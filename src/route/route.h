@@ -38,27 +38,33 @@ struct Route {
 struct RouteTable {
   std::vector<Route> routes;  // rules are tried in this order, then semantic routes by score
   double threshold = 0.62;    // for semantic routes and intents
-  double margin = 0.03;       // the winner must lead the second by this
+  double margin = 0.03;       // the winner must lead the best route with another target by this
 };
 
 struct Decision {
   std::string route;  // Route::name; "" = rejected and no `otherwise` route
   std::string to;
   std::string tier;            // "rule", "semantic", "reject"
-  std::string reason;          // "sentiment=negative score 0.97 >= 0.90"
+  std::string reason;          // "sentiment=negative score 0.97 >= 0.90", the same in any language
   std::vector<Scored> scores;  // of every semantic route, best first
-  double threshold = 0;
-  double margin = 0;
+  double threshold = 0;        // that the best semantic route had to reach
+  double margin = 0;           // by which it had to lead
   bool out_of_scope = false;
 };
 
 Json to_json(const Decision& decision);
 Result<Decision> decision_from_json(const Json& json);
 
-// Decides where `message` goes. Pure: the same three values always give the same Decision.
+// Decides where `message` goes: the first rule (`when`) that holds; else the best semantic route
+// (`like`) if it reaches its threshold and leads by the margin; else the `otherwise` route.
+// Pure: the same three values always give the same Decision. Does not need a valid table.
 Decision route(const Message& message, const Annotations& annotations, const RouteTable& table);
 
-// Faults of a table: doubled names, no target, both or neither of when/like, bad thresholds.
+// The decision as one sentence for people.
+std::string explain(const Decision& decision, Language language);
+
+// All faults of a table, one a line: doubled names, no target, not exactly one of when/like/
+// otherwise, thresholds outside [0,1], conditions that never hold.
 Status validate(const RouteTable& table);
 
 }  // namespace qiao
