@@ -98,6 +98,25 @@ Error error_of(CURLcode code, const Exchange& exchange) {
   return unavailable(where + ": " + curl_easy_strerror(code));
 }
 
+// A proxy cannot reach our own machine.
+bool is_loopback(std::string_view url) {
+  const std::size_t scheme = url.find("://");
+  if (scheme == std::string_view::npos) return false;
+  const std::string_view host = url.substr(scheme + 3);
+  return host.starts_with("127.") || host.starts_with("localhost:") ||
+         host.starts_with("localhost/") || host == "localhost" || host.starts_with("[::1]");
+}
+
+// A line break would smuggle in a header of its own.
+Status check_headers(const FetchRequest& request) {
+  for (const auto& [name, value] : request.headers) {
+    if (name.find_first_of("\r\n:") != std::string::npos ||
+        value.find_first_of("\r\n") != std::string::npos)
+      return invalid_argument("header '" + name + "' has a line break or colon in it");
+  }
+  return {};
+}
+
 void set_method(CURL* curl, const FetchRequest& request) {
   if (request.method == "HEAD") curl_easy_setopt(curl, CURLOPT_NOBODY, 1L);
   if (!request.body.empty() || request.method == "POST" || request.method == "PUT") {
@@ -111,6 +130,7 @@ void set_method(CURL* curl, const FetchRequest& request) {
 }  // namespace
 
 Result<FetchResponse> fetch(const FetchRequest& request, std::stop_token stop) {
+  QIAO_TRY(check_headers(request));
   CURL* curl = thread_handle();
   if (curl == nullptr) return internal("libcurl did not start");
   Exchange exchange{request, {}, std::move(stop)};
@@ -127,7 +147,7 @@ Result<FetchResponse> fetch(const FetchRequest& request, std::stop_token stop) {
     curl_easy_setopt(curl, CURLOPT_LOW_SPEED_TIME,
                      static_cast<long>((request.idle_timeout_ms + 999) / 1000));
   }
-  if (request.no_proxy) curl_easy_setopt(curl, CURLOPT_NOPROXY, "*");
+  if (request.no_proxy || is_loopback(request.url)) curl_easy_setopt(curl, CURLOPT_NOPROXY, "*");
   set_method(curl, request);
   curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, &take_body);
   curl_easy_setopt(curl, CURLOPT_WRITEDATA, &exchange);

@@ -29,7 +29,7 @@ struct FetchRequest {
   // Ends with `deadline` when no byte came for about that long (whole seconds); 0: no such limit.
   std::int64_t idle_timeout_ms = 0;
   std::size_t body_bytes_max = 16 << 20;
-  bool no_proxy = false;  // for loopback
+  bool no_proxy = false;  // always so for loopback
   // When set, called once with status and headers, before the body. Returning false ends the
   // exchange with `cancelled`.
   std::function<bool(const FetchResponse& head)> on_head;

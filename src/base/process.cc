@@ -66,6 +66,21 @@ Prepared prepare(const ProcessOptions& options) {
   ::_exit(127);
 }
 
+int status_of(int raw) {
+  return WIFSIGNALED(raw) ? 128 + WTERMSIG(raw) : WEXITSTATUS(raw);
+}
+
+constexpr std::chrono::milliseconds kPollEvery{5};
+
+// Until the child ended, without taking its status.
+void wait_unreaped(pid_t pid, std::int64_t timeout_ms) {
+  const auto end = std::chrono::steady_clock::now() + std::chrono::milliseconds(timeout_ms);
+  siginfo_t info{};
+  while (::waitid(P_PID, static_cast<id_t>(pid), &info, WEXITED | WNOHANG | WNOWAIT) == 0 &&
+         info.si_pid == 0 && std::chrono::steady_clock::now() < end)
+    std::this_thread::sleep_for(kPollEvery);
+}
+
 }  // namespace
 
 Result<std::unique_ptr<ChildProcess>> ChildProcess::start(const ProcessOptions& options) {
@@ -100,15 +115,14 @@ std::optional<int> ChildProcess::poll() {
   if (status_) return status_;
   int raw = 0;
   const pid_t ended = ::waitpid(pid_, &raw, WNOHANG);
-  if (ended == pid_) status_ = WIFSIGNALED(raw) ? 128 + WTERMSIG(raw) : WEXITSTATUS(raw);
+  if (ended == pid_) status_ = status_of(raw);
   if (ended < 0) status_ = 127;  // somebody else reaped it
   return status_;
 }
 
 std::optional<int> ChildProcess::wait(std::int64_t timeout_ms) {
   const auto end = std::chrono::steady_clock::now() + std::chrono::milliseconds(timeout_ms);
-  while (!poll() && std::chrono::steady_clock::now() < end)
-    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  while (!poll() && std::chrono::steady_clock::now() < end) std::this_thread::sleep_for(kPollEvery);
   return status_;
 }
 
@@ -116,14 +130,15 @@ void ChildProcess::terminate(std::int64_t grace_ms) {
   if (poll()) return;
   if (grace_ms > 0) {
     ::kill(-pid_, SIGTERM);
-    wait(grace_ms);
+    wait_unreaped(pid_, grace_ms);
   }
-  if (poll()) return;
+  // Also when the child has ended by itself: others of its group may not have. It is not reaped
+  // yet, so the group's number cannot be somebody else's.
   ::kill(-pid_, SIGKILL);
   int raw = 0;
   while (::waitpid(pid_, &raw, 0) < 0 && errno == EINTR) {
   }
-  status_ = 128 + SIGKILL;
+  status_ = status_of(raw);
 }
 
 }  // namespace qiao

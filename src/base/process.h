@@ -22,8 +22,9 @@ struct ProcessOptions {
   std::string output_file;  // both outputs go there instead
 };
 
-// A child process that does not outlive us (killed by the destructor and by our death). One
-// thread at a time.
+// A child process that does not outlive us (killed by the destructor and by our death; the kernel
+// counts the end of the starting thread as death: start on one that lives on). One thread at a
+// time.
 class ChildProcess {
  public:
   // not_found when the program is not on the PATH.

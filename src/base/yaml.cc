@@ -7,8 +7,10 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cmath>
 #include <map>
 #include <numeric>
+#include <set>
 #include <sstream>
 
 #include "base/disk.h"
@@ -44,8 +46,10 @@ class TreeBuilder final : public YAML::EventHandler {
   void OnAlias(const YAML::Mark& mark, YAML::anchor_t anchor) override {
     const auto found = anchors_.find(anchor);
     if (found == anchors_.end()) throw Refused{place(mark) + "an alias inside its own anchor"};
-    count_ += count_nodes(found->second);
+    const auto [nodes, depth] = measure(found->second);
+    count_ += nodes;
     check_count(mark);
+    check_depth(mark, stack_.size() + depth);
     add(found->second);
   }
   void OnSequenceStart(const YAML::Mark& mark, const std::string&, YAML::anchor_t anchor,
@@ -67,6 +71,11 @@ class TreeBuilder final : public YAML::EventHandler {
     YAML::anchor_t anchor;
     std::string key;
     bool has_key = false;
+    std::set<std::string, std::less<>> keys;
+  };
+  struct Measure {
+    std::size_t nodes = 1;
+    std::size_t depth = 1;
   };
 
   std::string place(const YAML::Mark& mark) const {
@@ -80,6 +89,13 @@ class TreeBuilder final : public YAML::EventHandler {
     }
   }
 
+  void check_depth(const YAML::Mark& mark, std::size_t depth) const {
+    if (depth > kYamlDepthMax) {
+      throw Refused{place(mark) + "nested deeper than " + std::to_string(kYamlDepthMax) +
+                    " levels"};
+    }
+  }
+
   YamlNode make(const YAML::Mark& mark) {
     ++count_;
     check_count(mark);
@@ -90,21 +106,23 @@ class TreeBuilder final : public YAML::EventHandler {
     return node;
   }
 
-  static std::size_t count_nodes(const YamlNode& node) {
-    std::size_t count = 1;
-    for (const YamlNode& item : node.items) count += count_nodes(item);
-    for (const auto& [key, value] : node.entries) count += count_nodes(value);
-    return count;
+  static Measure measure(const YamlNode& node) {
+    Measure total;
+    const auto take = [&total](const YamlNode& child) {
+      const Measure inner = measure(child);
+      total.nodes += inner.nodes;
+      total.depth = std::max(total.depth, inner.depth + 1);
+    };
+    for (const YamlNode& item : node.items) take(item);
+    for (const auto& [key, value] : node.entries) take(value);
+    return total;
   }
 
   void open(const YAML::Mark& mark, YAML::anchor_t anchor, YamlNode::Kind kind) {
-    if (stack_.size() >= kYamlDepthMax) {
-      throw Refused{place(mark) + "nested deeper than " + std::to_string(kYamlDepthMax) +
-                    " levels"};
-    }
+    check_depth(mark, stack_.size() + 1);
     YamlNode node = make(mark);
     node.kind = kind;
-    stack_.push_back({std::move(node), anchor, {}, false});
+    stack_.push_back({std::move(node), anchor, {}, false, {}});
   }
 
   void close() {
@@ -113,8 +131,13 @@ class TreeBuilder final : public YAML::EventHandler {
     finish(std::move(done.node), done.anchor);
   }
 
+  // What an anchor keeps is a copy and counts like one: nested anchors cannot multiply.
   void finish(YamlNode node, YAML::anchor_t anchor) {
-    if (anchor != 0) anchors_[anchor] = node;
+    if (anchor != 0) {
+      kept_ += measure(node).nodes;
+      if (kept_ > kYamlNodesMax) throw Refused{node.where() + "the anchors hold too many nodes"};
+      anchors_[anchor] = node;
+    }
     add(std::move(node));
   }
 
@@ -137,7 +160,7 @@ class TreeBuilder final : public YAML::EventHandler {
   static void take_key(Open& parent, const YamlNode& node) {
     if (node.kind != YamlNode::Kind::kScalar)
       throw Refused{node.where() + "a key must be plain text"};
-    if (parent.node.find(node.scalar) != nullptr)
+    if (!parent.keys.insert(node.scalar).second)
       throw Refused{node.where() + "key '" + node.scalar + "' stands twice"};
     parent.key = node.scalar;
     parent.has_key = true;
@@ -148,6 +171,7 @@ class TreeBuilder final : public YAML::EventHandler {
   std::vector<Open> stack_;
   std::map<YAML::anchor_t, YamlNode> anchors_;
   std::size_t count_ = 0;
+  std::size_t kept_ = 0;
 };
 
 std::optional<std::int64_t> to_integer(std::string_view text) {
@@ -161,6 +185,7 @@ std::optional<double> to_number(std::string_view text) {
   double value = 0;
   const auto [end, fault] = std::from_chars(text.data(), text.data() + text.size(), value);
   if (fault != std::errc{} || end != text.data() + text.size()) return std::nullopt;
+  if (!std::isfinite(value)) return std::nullopt;  // from_chars reads "nan" and "inf"
   return value;
 }
 
@@ -235,7 +260,10 @@ Result<YamlNode> parse_yaml(std::string_view text, std::string file) {
     YAML::Parser parser(in);
     TreeBuilder builder(file);
     parser.HandleNextDocument(builder);
-    return builder.take();
+    YamlNode root = builder.take();
+    if (parser.HandleNextDocument(builder))
+      return invalid_argument(file + ": more than one document (a line ---); one is wanted");
+    return root;
   } catch (const Refused& refused) {
     return invalid_argument(refused.message);
   } catch (const YAML::Exception& fault) {

@@ -7,7 +7,6 @@ namespace qiao {
 namespace {
 
 constexpr std::uint64_t kVersion = 1;
-constexpr std::uint64_t kPartsMax = 1'024;
 
 void put_parts(std::string& out, const std::vector<Part>& parts) {
   put_varint(out, parts.size());

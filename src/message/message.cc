@@ -29,7 +29,8 @@ std::string to_base64(std::string_view bytes) {
 Result<std::string> from_base64(std::string_view text) {
   const Error fault = invalid_argument("'data' is not base64 (RFC 4648)");
   if (text.size() % 4 != 0) return fault;
-  while (!text.empty() && text.back() == '=') text.remove_suffix(1);
+  for (int i = 0; i < 2 && text.ends_with('='); ++i) text.remove_suffix(1);
+  if (text.size() % 4 == 1) return fault;
   std::string out;
   std::uint32_t bits = 0;
   int have = 0;
@@ -39,6 +40,7 @@ Result<std::string> from_base64(std::string_view text) {
     bits = (bits << 6) | static_cast<std::uint32_t>(value);
     if ((have += 6) >= 8) out += static_cast<char>((bits >> (have -= 8)) & 0xff);
   }
+  if ((bits & ((1U << have) - 1)) != 0) return fault;  // bits past the last byte
   return out;
 }
 
@@ -211,6 +213,8 @@ Status validate(const Message& message) {
   QIAO_TRY(check_name("cause", message.cause, kIdBytesMax));
   QIAO_TRY(check_name("source", message.source, kIdBytesMax));
   if (message.priority > 9) return invalid_argument("priority is 0 to 9");
+  if (message.parts.size() > kPartsMax)
+    return invalid_argument("more than " + std::to_string(kPartsMax) + " parts");
   if (message.headers.size() > kHeadersMax)
     return invalid_argument("more than " + std::to_string(kHeadersMax) + " headers");
   std::size_t bytes = 0;

@@ -56,6 +56,7 @@ struct Message {
 
 inline constexpr std::size_t kMessageBytesMax = 8 << 20;
 inline constexpr std::size_t kHeadersMax = 64;
+inline constexpr std::size_t kPartsMax = 1'024;
 inline constexpr std::size_t kIdBytesMax = 128;
 
 // A message with one text part.
