@@ -6,7 +6,6 @@
 #include <iterator>
 #include <utility>
 
-#include "base/yaml.h"
 #include "text/utf8.h"
 
 namespace qiao {
@@ -96,11 +95,15 @@ Result<ScriptLine> read_line(const YamlNode& node) {
 Result<std::vector<ScriptLine>> load_script(const std::string& path) {
   QIAO_ASSIGN(const YamlNode root, load_yaml(path));
   const YamlNode* script = root.find("script");
-  if (script == nullptr || script->kind != YamlNode::Kind::kList) {
-    return invalid_argument(root.where() + "expected `script:` with a list of { when, say }");
+  return read_script(script == nullptr ? root : *script);
+}
+
+Result<std::vector<ScriptLine>> read_script(const YamlNode& list) {
+  if (list.kind != YamlNode::Kind::kList) {
+    return invalid_argument(list.where() + "expected `script:` with a list of { when, say }");
   }
   std::vector<ScriptLine> lines;
-  for (const auto& item : script->items) {
+  for (const auto& item : list.items) {
     QIAO_ASSIGN(auto line, read_line(item));
     lines.push_back(std::move(line));
   }

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/random.h"
+#include "base/yaml.h"
 #include "model/model.h"
 
 namespace qiao {
@@ -31,6 +32,8 @@ struct ScriptFaults {
 // Reads `script: [ { when: …, say: …, tool_calls: [ { name, arguments } ] } ]` from a YAML file.
 // Errors name file and line.
 Result<std::vector<ScriptLine>> load_script(const std::string& path);
+// The same of the list itself.
+Result<std::vector<ScriptLine>> read_script(const YamlNode& list);
 
 // A Model that answers from a script, deterministically under a seed, on the caller's thread.
 // Embeddings are hashed character bigrams (256 floats): near texts are near. Tests and
