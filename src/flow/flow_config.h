@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/json.h"
+#include "base/result.h"
+#include "flow/knowledge_file.h"
+#include "flow/localized.h"
+#include "route/route.h"
+
+namespace qiao {
+
+// The values of a flow.yaml, checked (docs/reference/flow.md explains every key). Plain values;
+// made by load_flow, then only read.
+
+struct TurnConfig {
+  std::int64_t settle_ms = 0;  // silence that ends a burst; 0: each message is a turn
+  std::int64_t max_wait_ms = 4'000;
+};
+
+struct EndConfig {
+  std::optional<std::string> intent;
+  double score = 0;          // least score of `intent`; 0: the routes' threshold
+  std::int64_t idle_ms = 0;  // 0: never
+  std::int32_t turns = 0;    // 0: no limit
+  Localized text;
+};
+
+struct KnowledgeConfig {
+  std::vector<KnowledgeEntry> entries;
+  double certain = 0.90;
+  double related = 0.55;
+  std::size_t top = 3;
+  std::string to;  // agent for messages that no route takes but an entry is related to
+};
+
+struct ToolConfig {
+  std::string name;
+  Localized describe;
+  std::string method = "GET";
+  std::string url;  // {port} and {entity kind} are filled in
+  std::vector<std::pair<std::string, std::string>> headers;
+  std::vector<std::string> start;  // command of a helper program, run in the flow's folder
+  std::vector<std::string> needs;  // entity kinds
+  Localized ask;
+  std::int64_t timeout_ms = 5'000;
+};
+
+enum class AgentKind { kModel, kTemplate, kKnowledge, kGame, kTable };
+std::string_view name_of(AgentKind kind);
+
+// kAuto: called when its entities are known. kRequired: asked for when one is missing.
+// kModel: the model decides, by OpenAI's tool calls.
+enum class ToolChoice { kAuto, kRequired, kModel };
+
+struct FilterConfig {
+  std::string name;      // "language", "relevant", "no-pii", "length", "repetition", "format"
+  std::string argument;  // of `format: json`
+};
+
+struct AgentConfig {
+  std::string name;
+  AgentKind kind = AgentKind::kModel;
+  std::string model = "chat";
+  std::string prompt;  // the text, not the path
+  std::string prompt_file;
+  std::vector<std::string> tools;
+  ToolChoice tool_choice = ToolChoice::kAuto;
+  bool knowledge = false;
+  std::size_t history = 6;
+  std::int32_t tokens = 256;
+  std::int32_t context_tokens = 2'048;
+  double temperature = 0.3;
+  std::vector<FilterConfig> filters;
+  int retries = 1;
+  Localized reply;  // the key `template`
+  std::string game;
+  std::string data;         // path of the game's data
+  bool homophones = false;  // idiom-chain: the same sound is enough
+  bool label = false;
+};
+
+struct FallbackConfig {
+  std::string to;
+  Localized text;
+};
+
+struct FlowConfig {
+  std::string name;
+  std::string directory;
+  Localized title;
+  std::string input;
+  std::string output;
+  std::string replies;  // where outside consumers answer: "<name>.replies"
+  Localized greeting;
+  TurnConfig turn;
+  EndConfig end;
+  std::map<std::string, std::vector<std::string>> intents;
+  bool sentiment = false;
+  std::vector<std::string> entities;  // empty: all known
+  RouteTable routes;
+  std::map<std::string, bool> holds;  // route → false when its outside subject answers once
+  KnowledgeConfig knowledge;
+  std::vector<ToolConfig> tools;
+  std::vector<AgentConfig> agents;
+  Localized label;
+  FallbackConfig fallback;
+  Budget budget{8, 4'000, 60'000};
+
+  [[nodiscard]] const AgentConfig* agent(std::string_view agent_name) const;
+  [[nodiscard]] const ToolConfig* tool(std::string_view tool_name) const;
+};
+
+inline constexpr std::size_t kFlowRoutesMax = 256;
+inline constexpr std::size_t kFlowAgentsMax = 64;
+inline constexpr std::size_t kFlowToolsMax = 32;
+inline constexpr std::size_t kFlowExamplesMax = 512;  // of one intent or route
+inline constexpr std::size_t kFlowPromptBytesMax = 64 << 10;
+
+// Reads `directory`/flow.yaml and every file it names. The Error (invalid_argument) lists all
+// faults, one a line, each with file, line and what to write instead. Blocks on disk.
+Result<FlowConfig> load_flow(const std::string& directory);
+
+// What a flow is, for GET /v1/flows/NAME and `qiao flow show`.
+Json to_json(const FlowConfig& config);
+
+}  // namespace qiao

@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+// The routes of a flow.yaml.
+#include <algorithm>
+
+#include "flow/flow_parts.h"
+
+namespace qiao::flow {
+
+Condition PartReader::condition(const YamlNode& node) {
+  Condition condition;
+  if (node.kind != YamlNode::Kind::kMap) {
+    faults.at(node, "`when` is a map: { intent: …, entity: …, words: [ … ] }");
+    return condition;
+  }
+  YamlReader reader(node);
+  condition.intent = reader.get_string("intent");
+  condition.sentiment = reader.get_string("sentiment");
+  condition.entity = reader.get_string("entity");
+  condition.out_of_scope = reader.get_bool("out_of_scope");
+  condition.words = reader.get_strings("words").value_or(std::vector<std::string>{});
+  if (const auto score = reader.get_number("score")) {
+    condition.score_min = in_range(node, "score", *score, 0, 1);
+  }
+  if (const auto language = reader.get_string("language")) {
+    if (*language == "zh") condition.language = Language::kChinese;
+    if (*language == "en") condition.language = Language::kEnglish;
+    if (!condition.language) faults.at(*node.find("language"), "language is zh or en");
+  }
+  if (condition.sentiment && *condition.sentiment != "negative" &&
+      *condition.sentiment != "neutral" && *condition.sentiment != "positive") {
+    faults.at(*node.find("sentiment"), "sentiment is negative, neutral or positive");
+  }
+  if (const YamlNode* facts = reader.get_node("facts")) {
+    if (facts->kind != YamlNode::Kind::kMap) {
+      faults.at(*facts, "facts is a map: { repeated: \">= 2\" }");
+    }
+    for (const auto& [name, value] : facts->entries) {
+      if (value.kind != YamlNode::Kind::kScalar) {
+        faults.at(value, "the fact " + name + " is a value or a comparison such as \">= 2\"");
+      }
+      condition.facts[name] = value.scalar;
+    }
+  }
+  faults.take(reader.finish());
+  return condition;
+}
+
+Route PartReader::route(const YamlNode& node, FlowConfig& config) {
+  Route route;
+  if (node.kind != YamlNode::Kind::kMap) {
+    faults.at(node, "a route is a map: { name: …, when: …, to: … }");
+    return route;
+  }
+  YamlReader reader(node);
+  route.name = reader.get_string("name").value_or("");
+  route.to = reader.get_string("to").value_or("");
+  if (const YamlNode* when = reader.get_node("when")) route.when = condition(*when);
+  route.like = read_texts(reader.get_node("like"), kFlowExamplesMax, faults);
+  if (const auto threshold = reader.get_number("threshold")) {
+    route.threshold = in_range(node, "threshold", *threshold, 0, 1);
+  }
+  route.otherwise = reader.get_bool("otherwise").value_or(false);
+  const bool holds = reader.get_bool("hold").value_or(true);
+  faults.take(reader.finish());
+
+  if (route.name.empty()) faults.at(node, "the route has no name");
+  if (route.to.empty()) faults.at(node, "the route " + route.name + " has no target `to`");
+  const int ways = (route.when ? 1 : 0) + (route.like.empty() ? 0 : 1) + (route.otherwise ? 1 : 0);
+  if (ways != 1) {
+    faults.at(node, "the route " + route.name +
+                        " needs exactly one of `when`, `like` and `otherwise: true`");
+  }
+  const auto& routes = config.routes.routes;
+  if (std::any_of(routes.begin(), routes.end(),
+                  [&](const Route& other) { return other.name == route.name; })) {
+    faults.at(node, "two routes are called " + route.name);
+  }
+  if (!holds) config.holds[route.name] = false;
+  return route;
+}
+
+void PartReader::routes(const YamlNode& node, FlowConfig& config) {
+  if (node.kind != YamlNode::Kind::kList) {
+    faults.at(node, "routes is a list: - { name: …, when: …, to: agent.… }");
+    return;
+  }
+  for (const YamlNode& item : node.items) {
+    if (config.routes.routes.size() == kFlowRoutesMax) {
+      faults.at(item, "more than " + std::to_string(kFlowRoutesMax) + " routes");
+      return;
+    }
+    config.routes.routes.push_back(route(item, config));
+  }
+}
+
+}  // namespace qiao::flow
