@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <condition_variable>
+#include <deque>
+#include <functional>
+#include <mutex>
+#include <stop_token>
+#include <thread>
+#include <vector>
+
+#include "base/result.h"
+
+namespace qiao {
+
+// A few threads for what must block: HTTP tools, reads of the history. Owned by the FlowEngine.
+// Thread-safe. At most `jobs_max` wait; past that submit() is `overloaded`. stop() (and the
+// destructor) asks running jobs to end by their stop token, drops those that wait, and joins:
+// never call it from a job.
+class WorkPool {
+ public:
+  using Job = std::function<void(std::stop_token)>;
+  static constexpr std::size_t kThreads = 4;
+  static constexpr std::size_t kJobsMax = 256;
+
+  explicit WorkPool(std::size_t threads = kThreads, std::size_t jobs_max = kJobsMax);
+  ~WorkPool();
+  WorkPool(const WorkPool&) = delete;
+  WorkPool& operator=(const WorkPool&) = delete;
+
+  Status submit(Job job);
+  void stop();
+
+ private:
+  void work(const std::stop_token& stop);
+
+  const std::size_t jobs_max_;
+  std::mutex mutex_;
+  std::condition_variable_any more_;
+  std::deque<Job> jobs_;
+  bool stopped_ = false;
+  std::vector<std::jthread> threads_;
+};
+
+}  // namespace qiao
