@@ -1,0 +1,290 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "flow/agent_run.h"
+
+#include <algorithm>
+
+#include "flow/loop.h"
+
+namespace qiao::flow {
+namespace {
+
+constexpr std::size_t kNotedBytesMax = 4 << 10;  // of a tool's answer or a draft, in an event
+
+Json arguments_json(const std::map<std::string, std::string>& arguments) {
+  Json json = Json::object();
+  for (const auto& [name, value] : arguments) json[name] = value;
+  return json;
+}
+
+Json to_json(const ToolOutcome& outcome) {
+  Json json{{"tool", outcome.tool}, {"ms", outcome.ms}};
+  if (outcome.status != 0) json["status"] = outcome.status;
+  if (!outcome.error.empty()) {
+    json["error"] = outcome.error;
+    return json;
+  }
+  std::string text = dump_json(outcome.result);
+  if (text.size() <= kNotedBytesMax) {
+    json["result"] = outcome.result;
+  } else {
+    json["result_cut"] = cut_utf8(text, kNotedBytesMax);
+  }
+  return json;
+}
+
+Json to_json(const std::vector<Verdict>& verdicts) {
+  Json list = Json::array();
+  for (const Verdict& verdict : verdicts) list.push_back(qiao::to_json(verdict));
+  return list;
+}
+
+std::string said_before(const Conversation& conversation) {
+  std::string text;
+  for (const RememberedMessage& message : conversation.messages) text += message.text + "\n";
+  return text;
+}
+
+// The model's arguments as the tool takes them: one text each.
+std::map<std::string, std::string> parse_arguments(const std::string& text) {
+  std::map<std::string, std::string> arguments;
+  const auto json = parse_json(text);
+  if (!json || !json->is_object()) return arguments;
+  for (const auto& [name, value] : json->items()) {
+    arguments[name] = value.is_string() ? value.get<std::string>() : dump_json(value);
+  }
+  return arguments;
+}
+
+}  // namespace
+
+AgentRun::AgentRun(Parts& parts, AgentTask task, std::int64_t deadline_us, TurnStream& stream,
+                   Note note, Done done)
+    : parts_(parts),
+      agent_(*task.agent),
+      processor_(*parts.agents.at(task.agent->name)),
+      task_(std::move(task)),
+      begin_us_(parts.clock.steady_us()),
+      deadline_us_(deadline_us),
+      stream_(stream),
+      note_(std::move(note)),
+      done_(std::move(done)) {}
+
+void AgentRun::start() {
+  call_needed_tool(0);
+}
+
+void AgentRun::cancel() {
+  over_ = true;
+  if (cancel_) cancel_();
+}
+
+void AgentRun::finish(Answer answer) {
+  if (over_) return;
+  over_ = true;
+  done_(std::move(answer));
+}
+
+// ---- tools the agent needs
+
+std::map<std::string, std::string> AgentRun::arguments_of(const ToolConfig& tool) const {
+  std::map<std::string, std::string> arguments;
+  for (const std::string& kind : tool.needs) {
+    const auto found = task_.conversation->entities.find(kind);
+    if (found != task_.conversation->entities.end()) arguments[kind] = found->second.value;
+  }
+  return arguments;
+}
+
+void AgentRun::call_needed_tool(std::size_t index) {
+  if (index >= agent_.tools.size() || agent_.tool_choice == ToolChoice::kModel) {
+    return tools_done();
+  }
+  const ToolConfig& tool = *parts_.config.tool(agent_.tools[index]);
+  const auto arguments = arguments_of(tool);
+  if (arguments.size() < tool.needs.size()) {
+    if (agent_.tool_choice == ToolChoice::kRequired) return ask_for(tool);
+    return call_needed_tool(index + 1);
+  }
+  call_tool(tool.name, arguments, [index](AgentRun& self, ToolOutcome outcome) {
+    self.task_.tools.push_back(std::move(outcome));
+    self.call_needed_tool(index + 1);
+  });
+}
+
+void AgentRun::ask_for(const ToolConfig& tool) {
+  const auto arguments = arguments_of(tool);
+  const auto missing = std::find_if(tool.needs.begin(), tool.needs.end(),
+                                    [&](const auto& kind) { return !arguments.contains(kind); });
+  note_("tool.ask", Json{{"tool", tool.name}, {"missing", *missing}});
+  answer_.asked = *missing;
+  answer_.text = tool.ask.empty() ? tr(task_.language, Text::kFlowAsk, {*missing})
+                                  : tool.ask.in(task_.language);
+  finish(std::move(answer_));
+}
+
+void AgentRun::call_tool(const std::string& tool, std::map<std::string, std::string> arguments,
+                         std::function<void(AgentRun&, ToolOutcome)> then) {
+  note_("tool.call", Json{{"tool", tool}, {"arguments", arguments_json(arguments)}});
+  const std::string key = task_.message_id + ":" + std::to_string(answer_.tools.size());
+  answer_.tools.push_back(tool);
+  parts_.metrics.tool_calls.add();
+  parts_.tools.call(tool, std::move(arguments), key,
+                    on_loop(parts_.executor, shared_from_this(),
+                            [then = std::move(then)](AgentRun& self, ToolOutcome outcome) {
+                              if (self.over_) return;
+                              self.note_("tool.done", to_json(outcome));
+                              if (!outcome.error.empty()) self.parts_.metrics.tool_failures.add();
+                              then(self, std::move(outcome));
+                            }));
+}
+
+void AgentRun::tools_done() {
+  const bool failed =
+      std::any_of(task_.tools.begin(), task_.tools.end(),
+                  [](const ToolOutcome& outcome) { return !outcome.error.empty(); });
+  // Without the facts a model would make some up.
+  if (failed && agent_.tool_choice == ToolChoice::kRequired) {
+    answer_.error = unavailable("the tool " + task_.tools.back().tool + " failed");
+    answer_.text = tr(task_.language, Text::kFlowToolFailed);
+    return finish(std::move(answer_));
+  }
+  draft();
+}
+
+// ---- drafts
+
+void AgentRun::draft() {
+  const std::int64_t left_us = deadline_us_ - parts_.clock.steady_us();
+  if (left_us <= 0) return no_draft({Code::kDeadline, "the turn's time is over"});
+  if (task_.exchange.empty()) ++attempt_;
+  task_.deadline_ms = left_us / 1'000;
+  const auto self = shared_from_this();
+  auto show =
+      on_loop(parts_.executor, self, [attempt = attempt_](AgentRun& run, std::string piece) {
+        if (!run.over_ && run.attempt_ == attempt) run.show(piece);
+      });
+  cancel_ = processor_.process(
+      std::make_shared<const AgentTask>(task_),
+      [show = std::move(show)](std::string_view piece) { show(std::string(piece)); },
+      on_loop(parts_.executor, self, [](AgentRun& run, Result<Draft> result) {
+        if (!run.over_) run.drafted(std::move(result));
+      }));
+}
+
+void AgentRun::show(std::string_view piece) {
+  if (std::exchange(first_text_, false)) {
+    parts_.metrics.first_text_seconds.observe(
+        static_cast<double>(parts_.clock.steady_us() - begin_us_) / 1e6);
+  }
+  stream_.text(piece);
+}
+
+void AgentRun::drafted(Result<Draft> result) {
+  if (!result) return no_draft(std::move(result.error()));
+  draft_ = std::move(*result);
+  answer_.usage.prompt_tokens += draft_.usage.prompt_tokens;
+  answer_.usage.cached_tokens += draft_.usage.cached_tokens;
+  answer_.usage.completion_tokens += draft_.usage.completion_tokens;
+  task_.tokens_left -= draft_.usage.prompt_tokens + draft_.usage.completion_tokens;
+  if (!draft_.report.is_null()) {
+    draft_.report["attempt"] = attempt_;
+    note_("model.done", draft_.report);
+  }
+  answer_.input_read = draft_.input_read;
+  if (!draft_.tool_calls.empty() && tool_rounds_ < kToolRoundsMax) {
+    ++tool_rounds_;
+    task_.exchange.push_back({Role::kAssistant, draft_.text, draft_.tool_calls, {}});
+    return call_models_tools(draft_.tool_calls, 0);
+  }
+  if (!draft_.by_model) return accept("none");
+  judge();
+}
+
+void AgentRun::call_models_tools(std::vector<ToolCall> calls, std::size_t index) {
+  if (index >= calls.size()) return draft();
+  const ToolCall call = calls[index];
+  const auto then = [calls = std::move(calls), index, call](AgentRun& self, ToolOutcome outcome) {
+    const std::string content = outcome.error.empty()
+                                    ? cut_utf8(dump_json(outcome.result), kNotedBytesMax)
+                                    : dump_json(Json{{"error", outcome.error}});
+    self.task_.exchange.push_back({Role::kTool, content, {}, call.id});
+    self.task_.tools.push_back(std::move(outcome));
+    self.call_models_tools(calls, index + 1);
+  };
+  const bool allowed =
+      std::find(agent_.tools.begin(), agent_.tools.end(), call.name) != agent_.tools.end();
+  if (allowed && index < kToolCallsMax) {
+    return call_tool(call.name, parse_arguments(call.arguments), then);
+  }
+  ToolOutcome refused;
+  refused.tool = cut_utf8(call.name, 80);
+  refused.error = allowed ? "too many calls at once" : "there is no such tool";
+  note_("tool.done", to_json(refused));
+  then(*this, std::move(refused));
+}
+
+void AgentRun::judge() {
+  FilterInput input;
+  input.draft = draft_.text;
+  input.question = task_.text;
+  input.conversation = said_before(*task_.conversation);
+  input.given = draft_.given;
+  for (const ChatTurn& turn : task_.exchange) input.given += turn.content + "\n";
+  input.language = task_.language;
+  input.tokens_max = agent_.tokens;
+  input.cut_off = draft_.cut_off;
+  run_filters(agent_.filters, input, parts_.understander,
+              on_loop(parts_.executor, shared_from_this(),
+                      [](AgentRun& self, std::vector<Verdict> verdicts) {
+                        if (!self.over_) self.judged(std::move(verdicts));
+                      }));
+}
+
+void AgentRun::judged(std::vector<Verdict> verdicts) {
+  if (const Status own = processor_.check(task_, draft_); !own) {
+    verdicts.push_back({"figures", false, own.error().message, 0});
+  }
+  const auto rejected = std::find_if(verdicts.begin(), verdicts.end(),
+                                     [](const Verdict& verdict) { return !verdict.passed; });
+  const bool passed = rejected == verdicts.end();
+  Json data{{"attempt", attempt_}, {"passed", passed}, {"verdicts", to_json(verdicts)}};
+  if (!passed) data["draft"] = cut_utf8(draft_.text, kNotedBytesMax);
+  note_("filter", std::move(data));
+  if (passed) return accept("passed");
+
+  parts_.metrics.drafts_rejected.add();
+  stream_.reset(rejected->filter + ": " + rejected->reason);
+  task_.rejection = rejected->reason;
+  task_.exchange.clear();
+  if (attempt_ <= agent_.retries) return draft();
+  no_draft({Code::kModelFailed,
+            "no draft passed the filter " + rejected->filter + ": " + rejected->reason});
+}
+
+void AgentRun::accept(std::string filter) {
+  answer_.text = std::move(draft_.text);
+  answer_.filter = std::move(filter);
+  answer_.by_model = draft_.by_model;
+  answer_.game_state = std::move(draft_.game_state);
+  if (!answer_.by_model) parts_.metrics.replies_without_model.add();
+  finish(std::move(answer_));
+}
+
+// No model, a failed one, or nothing that passed: the agent's own words, if it has any.
+void AgentRun::no_draft(Error error) {
+  stream_.reset(error.message);
+  note_("model.failed", Json{{"agent", agent_.name},
+                             {"attempt", attempt_},
+                             {"code", name_of(error.code)},
+                             {"reason", error.message}});
+  if (auto plain = processor_.plain(task_)) {
+    answer_.text = std::move(*plain);
+    answer_.filter = "template";
+    answer_.by_model = false;
+    parts_.metrics.replies_without_model.add();
+  }
+  answer_.error = std::move(error);
+  finish(std::move(answer_));
+}
+
+}  // namespace qiao::flow

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "flow/filter.h"
+#include "flow/parts.h"
+#include "flow/turn_stream.h"
+
+namespace qiao::flow {
+
+// What came of asking an agent.
+struct Answer {
+  std::string text;  // "" = none: `error` says why
+  Error error;
+  std::string filter = "none";  // "passed", "template" (no draft passed), "none" (nothing to judge)
+  bool by_model = false;
+  std::size_t input_read = 0;      // characters of a text too long for the model; 0: all
+  Usage usage;                     // of all attempts
+  std::vector<std::string> tools;  // called, in order
+  std::optional<Json> game_state;
+  std::string asked;  // the entity the text asks for
+};
+
+// Has one agent answer one task: calls the tools it needs (or asks the user for what they need),
+// has drafts made and filtered, at most retries + 1 of them, then takes the agent's plain answer.
+// Never throws an answer away silently: every step is noted and shown in the stream.
+//
+// Flow loop only. Owned by its Turn, which it tells once by `done`.
+class AgentRun : public std::enable_shared_from_this<AgentRun> {
+ public:
+  static constexpr int kToolRoundsMax = 3;         // of the model's own calls
+  static constexpr std::size_t kToolCallsMax = 4;  // in one round
+
+  using Note = std::function<void(std::string_view type, Json data)>;
+  using Done = std::function<void(Answer)>;
+
+  // `deadline_us`: steady time after which no draft is begun.
+  AgentRun(Parts& parts, AgentTask task, std::int64_t deadline_us, TurnStream& stream, Note note,
+           Done done);
+
+  void start();
+  // Ends it: the model stops, `done` never runs.
+  void cancel();
+
+ private:
+  void call_needed_tool(std::size_t index);
+  [[nodiscard]] std::map<std::string, std::string> arguments_of(const ToolConfig& tool) const;
+  void ask_for(const ToolConfig& tool);
+  void call_tool(const std::string& tool, std::map<std::string, std::string> arguments,
+                 std::function<void(AgentRun&, ToolOutcome)> then);
+  void tools_done();
+
+  void draft();
+  void show(std::string_view piece);
+  void drafted(Result<Draft> draft);
+  void call_models_tools(std::vector<ToolCall> calls, std::size_t index);
+  void judge();
+  void judged(std::vector<Verdict> verdicts);
+  void accept(std::string filter);
+  void no_draft(Error error);
+  void finish(Answer answer);
+
+  Parts& parts_;
+  const AgentConfig& agent_;
+  Processor& processor_;
+  AgentTask task_;
+  const std::int64_t begin_us_;
+  const std::int64_t deadline_us_;
+  TurnStream& stream_;
+  Note note_;
+  Done done_;
+  Answer answer_;
+  Draft draft_;
+  Processor::Cancel cancel_;
+  int attempt_ = 0;
+  int tool_rounds_ = 0;
+  bool first_text_ = true;
+  bool over_ = false;
+};
+
+}  // namespace qiao::flow

@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <deque>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "flow/consumer.h"
+#include "flow/conversation.h"
+#include "flow/engine.h"
+#include "flow/gather.h"
+#include "flow/parts.h"
+#include "flow/turn.h"
+#include "flow/work_pool.h"
+
+namespace qiao {
+
+// The engine's working state. Flow loop only, but what is const after make().
+class FlowEngine::Impl : public std::enable_shared_from_this<FlowEngine::Impl> {
+ public:
+  static Result<std::shared_ptr<Impl>> make(FlowConfig config, FlowServices services,
+                                            FlowOptions options);
+  ~Impl();
+
+  void start(Broker::Done<void> started);
+  void stop(std::int64_t grace_ms, std::function<void()> stopped);
+  void cancel(const std::string& message_id);
+
+  [[nodiscard]] const FlowConfig& config() const { return config_; }
+  [[nodiscard]] std::vector<std::string> lacks() const;
+  [[nodiscard]] Executor& executor() { return services_.executor; }
+
+ private:
+  Impl(FlowConfig config, FlowServices services, FlowOptions options);
+
+  [[nodiscard]] std::shared_ptr<Model> model(const std::string& name) const;
+  Status make_parts();
+
+  // From lease to turn (engine_turns.cc)
+  using WithConversation = std::function<void(std::shared_ptr<Conversation>)>;
+  void with_conversation(const std::string& id, std::uint64_t before, WithConversation then);
+  void begin(std::shared_ptr<const Delivery> delivery);
+  void admit(const std::shared_ptr<const Delivery>& delivery,
+             const std::shared_ptr<Conversation>& conversation);
+  void run_turn(const Delivery& delivery, std::vector<Message> followers,
+                std::shared_ptr<Conversation> conversation);
+  void turn_over(const std::string& conversation, std::uint64_t offset);
+  void ack_merged(const Delivery& delivery, const std::string& conversation);
+
+  // Answers of outside consumers (engine_replies.cc)
+  void take_reply(std::shared_ptr<const Delivery> delivery);
+  void pass_reply(const Delivery& delivery, std::shared_ptr<Conversation> conversation);
+
+  // Idle conversations (engine_idle.cc)
+  void arm_idle();
+  void end_idle();
+  void say_idle_end(const std::shared_ptr<Conversation>& conversation);
+
+  // Work on one conversation goes one after another.
+  void when_free(const std::string& conversation, std::function<void()> work);
+  void free(const std::string& conversation);
+
+  void stop_if_done();
+  void end_grace();
+  void call_stopped();
+  void hand_back(const Delivery& delivery, const std::string& conversation);
+
+  const FlowConfig config_;
+  const FlowServices services_;
+  const FlowOptions options_;
+  WorkPool pool_;
+  std::unique_ptr<ToolBox> tools_;
+  std::unique_ptr<flow::Parts> parts_;
+
+  ConversationStore store_;
+  flow::Gatherer gatherer_;
+  std::shared_ptr<flow::Consumer> input_;
+  std::shared_ptr<flow::Consumer> replies_;
+  Broker::SubscriptionId live_ = 0;
+  bool has_live_ = false;
+  std::map<std::uint64_t, std::shared_ptr<flow::Turn>> turns_;     // by offset of the message
+  std::map<std::string, std::deque<std::function<void()>>> busy_;  // what waits, by conversation
+  Executor::TimerId idle_timer_ = 0;
+  bool stopping_ = false;
+  bool handing_back_ = false;  // the grace is over: no turn begins any more
+  std::vector<std::function<void()>> stopped_;
+};
+
+}  // namespace qiao

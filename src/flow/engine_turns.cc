@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: Apache-2.0
+// From a leased message to its turn.
+#include "base/logging.h"
+#include "flow/engine_impl.h"
+#include "flow/loop.h"
+#include "flow/memory_rebuild.h"
+
+namespace qiao {
+namespace {
+
+constexpr std::size_t kSeedBytesMax = 64 << 10;
+
+// A message without a conversation is one of its own.
+std::string conversation_of(const Message& message) {
+  return message.conversation.empty() ? message.id : message.conversation;
+}
+
+// What a stateless client (an OpenAI one) said before: header x-history, a JSON list of
+// { role, content }. Only a conversation that begins takes it.
+void seed_history(const Message& message, Conversation& conversation) {
+  const auto header = message.headers.find("x-history");
+  if (header == message.headers.end() || header->second.size() > kSeedBytesMax) return;
+  const auto json = parse_json(header->second);
+  if (!json || !json->is_array()) return;
+  for (const Json& turn : *json) {
+    const auto role = json_string(turn, "role");
+    const auto content = json_string(turn, "content");
+    if (!role || !content || (*role != "user" && *role != "assistant")) continue;
+    conversation.remember(RememberedMessage{"", *role == "user", *content});
+  }
+}
+
+}  // namespace
+
+void FlowEngine::Impl::when_free(const std::string& conversation, std::function<void()> work) {
+  const auto [entry, fresh] = busy_.try_emplace(conversation);
+  if (fresh) return work();
+  entry->second.push_back(std::move(work));  // bounded by the messages in work
+}
+
+void FlowEngine::Impl::free(const std::string& conversation) {
+  const auto found = busy_.find(conversation);
+  if (found == busy_.end()) return;
+  if (found->second.empty()) {
+    busy_.erase(found);
+    return;
+  }
+  const auto next = std::move(found->second.front());
+  found->second.pop_front();
+  next();
+}
+
+void FlowEngine::Impl::with_conversation(const std::string& id, std::uint64_t before,
+                                         WithConversation then) {
+  if (auto known = store_.find(id)) return then(std::move(known));
+  const auto fresh = [this, id, then] {
+    auto conversation = std::make_shared<Conversation>();
+    conversation->id = id;
+    store_.put(conversation);
+    then(std::move(conversation));
+  };
+  if (services_.history == nullptr) return fresh();
+  using Loaded = Result<std::shared_ptr<Conversation>>;
+  auto done = flow::on_loop(
+      services_.executor, shared_from_this(), [then, fresh](Impl& self, Loaded loaded) {
+        if (!loaded) {
+          log_warn("flow", "a conversation cannot be remembered: " + loaded.error().message);
+          return fresh();
+        }
+        self.store_.put(*loaded);
+        then(*loaded);
+      });
+  const Status submitted = pool_.submit([this, id, before, done](const std::stop_token&) {
+    done(flow::rebuild_conversation(*services_.history, config_, id, before));
+  });
+  if (!submitted) fresh();  // overloaded: better without memory than not at all
+}
+
+void FlowEngine::Impl::begin(std::shared_ptr<const Delivery> delivery) {
+  const std::string id = conversation_of(delivery->message);
+  when_free(id, [this, delivery, id] {
+    with_conversation(id, delivery->offset,
+                      [this, delivery](auto conversation) { admit(delivery, conversation); });
+  });
+}
+
+void FlowEngine::Impl::admit(const std::shared_ptr<const Delivery>& delivery,
+                             const std::shared_ptr<Conversation>& conversation) {
+  if (conversation->is_merged(delivery->message.id)) {
+    return ack_merged(*delivery, conversation->id);
+  }
+  const std::int64_t idle_ms = config_.end.idle_ms;
+  const bool idle = idle_ms > 0 && conversation->last_ms > 0 &&
+                    services_.clock.wall_ms() - conversation->last_ms > idle_ms;
+  if (idle || conversation->state == Conversation::State::kEnded) conversation->reset();
+  if (conversation->turns == 0 && conversation->messages.empty()) {
+    seed_history(delivery->message, *conversation);
+  }
+  gatherer_.gather(
+      *delivery, [weak = weak_from_this(), delivery, conversation](std::vector<Message> followers) {
+        if (const auto self = weak.lock()) {
+          self->run_turn(*delivery, std::move(followers), conversation);
+        }
+      });
+}
+
+void FlowEngine::Impl::run_turn(const Delivery& delivery, std::vector<Message> followers,
+                                std::shared_ptr<Conversation> conversation) {
+  const std::string id = conversation->id;
+  const std::uint64_t offset = delivery.offset;
+  if (handing_back_) return hand_back(delivery, id);
+  auto turn =
+      std::make_shared<flow::Turn>(*parts_, delivery, std::move(followers), std::move(conversation),
+                                   [weak = weak_from_this(), id, offset] {
+                                     if (const auto self = weak.lock()) self->turn_over(id, offset);
+                                   });
+  turns_[offset] = turn;
+  turn->start();
+}
+
+void FlowEngine::Impl::turn_over(const std::string& conversation, std::uint64_t offset) {
+  const auto found = turns_.find(offset);
+  if (found == turns_.end()) return;
+  const auto keep = std::move(found->second);  // until its own last function has returned
+  turns_.erase(found);
+  static_cast<void>(services_.executor.post([keep] {}));
+  free(conversation);
+  input_->done();
+  stop_if_done();
+}
+
+// Answered together with an earlier message of its burst.
+void FlowEngine::Impl::ack_merged(const Delivery& delivery, const std::string& conversation) {
+  services_.broker.ack({{delivery.group, delivery.offset, delivery.attempt}}, [](const Status&) {});
+  free(conversation);
+  input_->done();
+  stop_if_done();
+}
+
+void FlowEngine::Impl::hand_back(const Delivery& delivery, const std::string& conversation) {
+  services_.broker.nack({delivery.group, delivery.offset, delivery.attempt}, 0, false,
+                        "the server stops", [](const Status&) {});
+  free(conversation);
+  input_->done();
+  stop_if_done();
+}
+
+}  // namespace qiao

@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "flow/turn.h"
+
+#include <algorithm>
+
+#include "flow/decide.h"
+#include "flow/loop.h"
+#include "text/language.h"
+
+namespace qiao::flow {
+namespace {
+
+std::int64_t least(std::int64_t ours, std::int64_t theirs) {
+  return theirs < 0 ? ours : std::min(ours, theirs);
+}
+
+}  // namespace
+
+Turn::Turn(Parts& parts, Delivery delivery, std::vector<Message> followers,
+           std::shared_ptr<Conversation> conversation, Done done)
+    : parts_(parts),
+      delivery_(std::move(delivery)),
+      followers_(std::move(followers)),
+      conversation_(std::move(conversation)),
+      next_(std::make_shared<Conversation>(*conversation_)),
+      done_(std::move(done)),
+      stream_(parts.streams, delivery_.message.id),
+      lease_(std::make_shared<LeaseKeeper>(
+          parts.broker, parts.executor,
+          LeaseRef{delivery_.group, delivery_.offset, delivery_.attempt}, parts.lease_ms)),
+      begin_us_(parts.clock.steady_us()) {
+  const Budget& ours = parts_.config.budget;
+  const Message& message = delivery_.message;
+  tokens_ = least(ours.tokens, message.budget.tokens);
+  hops_ = static_cast<std::int32_t>(least(ours.hops, message.budget.hops));
+  // Our own wall time runs from now (the message may have waited for the server to start), the
+  // sender's from when the message was accepted.
+  std::int64_t wall_ms = ours.wall_ms;
+  const std::int64_t now_ms = parts_.clock.wall_ms();
+  if (message.budget.wall_ms >= 0) {
+    wall_ms = std::min(wall_ms, message.time_ms + message.budget.wall_ms - now_ms);
+  }
+  if (message.deadline_ms > 0) wall_ms = std::min(wall_ms, message.deadline_ms - now_ms);
+  deadline_us_ = begin_us_ + std::max<std::int64_t>(wall_ms, 0) * 1'000;
+
+  text_ = message.text();
+  for (const Message& follower : followers_) {
+    text_ += "\n" + follower.text();
+    stream_.also(follower.id);
+  }
+}
+
+void Turn::start() {
+  const auto self = shared_from_this();
+  lease_->start([weak = weak_from_this()] {
+    if (const auto turn = weak.lock()) turn->abandon(false);
+  });
+  wall_timer_ =
+      parts_.executor.post_after((deadline_us_ - begin_us_) / 1'000, [weak = weak_from_this()] {
+        if (const auto turn = weak.lock()) turn->wall_is_over();
+      });
+  next_->last_ms = parts_.clock.wall_ms();
+  ++next_->turns;
+  Json merged = Json::array();
+  for (const Message& follower : followers_) {
+    merged.push_back(follower.id);
+    next_->remember_merged(follower.id);
+  }
+  note("turn", Json{{"turn", next_->turns}, {"attempt", delivery_.attempt}, {"merged", merged}});
+  if (hops_ <= 0) {  // no reply: it would go round once more
+    note("budget", Json{{"spent", "hops"}});
+    return commit("budget");
+  }
+  understand();
+}
+
+void Turn::understand() {
+  std::string start_of_text = cut_utf8(text_, kUnderstoodBytesMax);
+  awaited_ = parts_.knowledge ? 2 : 1;
+  if (parts_.knowledge) {
+    parts_.knowledge->find(start_of_text, on_loop(parts_.executor, shared_from_this(),
+                                                  [](Turn& self, std::vector<KnowledgeHit> hits) {
+                                                    self.hits_ = std::move(hits);
+                                                    self.understood();
+                                                  }));
+  }
+  parts_.understander->annotate(
+      std::move(start_of_text),
+      on_loop(parts_.executor, shared_from_this(), [](Turn& self, Annotations seen) {
+        self.seen_ = std::move(seen);
+        self.understood();
+      }));
+}
+
+void Turn::understood() {
+  if (--awaited_ > 0 || phase_ != Phase::kUnderstanding) return;
+  phase_ = Phase::kAnswering;
+  // A word like "ok" or a number says nothing: the conversation's language stays.
+  const auto clear = seen_.language ? seen_.language : detect_language(text_);
+  language_ = clear.value_or(next_->language);
+  next_->language = language_;
+  next_->remember(seen_.entities);
+  seen_.facts["turn"] = std::to_string(next_->turns);
+  seen_.facts["repeated"] = std::to_string(next_->unknown + 1);
+  seen_.facts["person"] = next_->state == Conversation::State::kPerson ? "1" : "0";
+  seen_.facts["game"] = next_->game;
+  note("understood", to_json(seen_));
+
+  if (next_->state == Conversation::State::kPerson) return forward_to_person();
+  if (wants_to_end(parts_.config, seen_)) return say_goodbye("intent");
+  decision_ = decide({parts_.config, delivery_.message, seen_, hits_}, *next_);
+  note_decision();
+  act();
+}
+
+void Turn::note_decision() {
+  if (!hits_.empty()) {
+    Json hits = Json::array();
+    for (const KnowledgeHit& hit : hits_) {
+      hits.push_back({{"id", hit.entry->id}, {"score", hit.score}, {"question", hit.question}});
+    }
+    note("knowledge", Json{{"hits", hits}, {"certain", decision_.to == "knowledge"}});
+  }
+  Json decision = to_json(decision_);
+  if (decision_.to.starts_with("agent.")) decision["agent"] = decision_.to.substr(6);
+  decision["out_of_scope"] = decision_.out_of_scope;
+  note("decision", std::move(decision));
+}
+
+void Turn::act() {
+  if (decision_.to == "knowledge" && decision_.tier == "knowledge") return answer_from_knowledge();
+  if (decision_.to.empty()) return fall_back(not_found("no route takes the message"));
+  if (!decision_.to.starts_with("agent.")) {
+    const auto hold = parts_.config.holds.find(decision_.route);
+    const bool holds = hold == parts_.config.holds.end() || hold->second;
+    return hand_over(decision_.to, parts_.config.fallback.text.in(language_), holds);
+  }
+  const AgentConfig* agent = parts_.config.agent(decision_.to.substr(6));
+  if (agent == nullptr) return fall_back(not_found("there is no " + decision_.to));
+  run_agent(*agent);
+}
+
+}  // namespace qiao::flow

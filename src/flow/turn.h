@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "flow/agent_run.h"
+#include "flow/consumer.h"
+#include "flow/conversation.h"
+#include "flow/parts.h"
+#include "flow/turn_stream.h"
+
+namespace qiao::flow {
+
+// One turn of one conversation, from the leased message to the commit of everything it decided:
+//
+//   understand + knowledge → person holds it? end? → decide → agent | outside subject → reply
+//
+// Each step is a callback on the flow's loop. What the turn changes (events, reply, forwarded
+// copy, ack, the conversation) becomes true in one Broker::commit, or not at all: until then the
+// conversation is a copy. A turn that cannot answer falls back to text or a person; only a lost
+// lease or a failed log leaves the message to another attempt.
+//
+// Flow loop only. Owned by the FlowEngine until it calls `done`.
+class Turn : public std::enable_shared_from_this<Turn> {
+ public:
+  // What is looked at of a message to understand it; agents get all of it.
+  static constexpr std::size_t kUnderstoodBytesMax = 8 << 10;
+  static constexpr int kCommitTriesMax = 20;
+  static constexpr std::int64_t kCommitRetryMs = 250;
+
+  using Done = std::function<void()>;
+
+  // `followers`: later messages of the same burst; they were not leased and are remembered as
+  // merged, so that their own delivery is only acked.
+  Turn(Parts& parts, Delivery delivery, std::vector<Message> followers,
+       std::shared_ptr<Conversation> conversation, Done done);
+
+  void start();
+  // The reader went away: stops the model, keeps the record, sends no reply.
+  void cancel();
+  // The server stops or the lease is lost: leaves everything as it was. `hand_back`: the message
+  // may be delivered again at once.
+  void abandon(bool hand_back);
+
+  [[nodiscard]] const std::string& message_id() const { return delivery_.message.id; }
+
+ private:
+  enum class Phase { kUnderstanding, kAnswering, kCommitting, kOver };
+
+  // turn.cc: understand and decide
+  void understand();
+  void understood();
+  void note_decision();
+  void act();
+
+  // turn_answer.cc: answer
+  void forward_to_person();
+  void hand_over(const std::string& to, const std::string& text, bool hold);
+  void answer_from_knowledge();
+  [[nodiscard]] AgentTask task_for(const AgentConfig& agent) const;
+  void run_agent(const AgentConfig& agent);
+  void answered(Answer answer);
+  void fall_back(const Error& error);
+  void say_goodbye(const char* reason);
+  void reply(std::string text, bool by_model);
+  void wall_is_over();
+
+  // turn_commit.cc: make it true
+  void note(std::string_view type, Json data);
+  [[nodiscard]] Message reply_message() const;
+  void publish_reply();
+  void spend_from(Budget& budget) const;
+  [[nodiscard]] Message forwarded_message(const std::string& to) const;
+  void commit(std::string finish);
+  void send_commit(int tries);
+  void committed(int tries, Result<std::vector<Published>> published);
+  void commit_failure_reply();
+  void end_stream(const std::string& reply_id);
+  void hand_back(std::int64_t delay_ms, bool counts, const std::string& reason);
+  void over();
+
+  Parts& parts_;
+  const Delivery delivery_;
+  const std::vector<Message> followers_;
+  const std::shared_ptr<Conversation> conversation_;  // as it is
+  std::shared_ptr<Conversation> next_;                // as it will be
+  Done done_;
+  TurnStream stream_;
+  std::shared_ptr<LeaseKeeper> lease_;
+  Executor::TimerId wall_timer_ = 0;
+  Phase phase_ = Phase::kUnderstanding;
+  const std::int64_t begin_us_;
+  std::int64_t deadline_us_ = 0;
+  std::int64_t tokens_ = 0;
+  std::int32_t hops_ = 0;
+
+  std::string text_;
+  Language language_ = Language::kEnglish;
+  Annotations seen_;
+  std::vector<KnowledgeHit> hits_;
+  int awaited_ = 0;  // understanding and knowledge
+  Decision decision_;
+  const AgentConfig* agent_ = nullptr;
+  std::shared_ptr<AgentRun> run_;
+  bool in_fallback_ = false;
+
+  Answer answer_;
+  std::string reply_;
+  bool reply_by_model_ = false;
+  std::string forward_to_;
+  std::string finish_;
+  Commit commit_;
+};
+
+}  // namespace qiao::flow
