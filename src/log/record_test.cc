@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "log/record.h"
+
+#include <gtest/gtest.h>
+
+#include "base/random.h"
+#include "message/wire.h"
+
+namespace qiao {
+namespace {
+
+GroupSpec spec() {
+  GroupSpec spec;
+  spec.name = "desk";
+  spec.pattern = "support.>";
+  spec.start = {GroupStart::At::kOffset, 17};
+  spec.lease_ms = 1'500;
+  spec.attempts_max = 3;
+  spec.dead_letter = "support.dead";
+  spec.ordered = false;
+  return spec;
+}
+
+std::vector<Record> one_of_each() {
+  Message message = text_message("support.in", "你好", "c1");
+  message.id = "m1";
+  message.time_ms = 5;
+  record::Event event{9, "c1", "m1", "decision", Json{{"route", "refund"}}};
+  return {record::Published{message},
+          record::GroupCreated{1, spec()},
+          record::GroupDeleted{2, "desk"},
+          record::Leased{3, "desk", "ann", 42, 2, 1'700'000'000'000},
+          record::Acked{4, "desk", 42},
+          record::Nacked{5, "desk", 42, 99, false, "not mine"},
+          record::Extended{6, "desk", 42, -1},
+          record::Expired{7, "desk", 42, 0},
+          event};
+}
+
+TEST(Record, EveryKindComesBackAsItWas) {
+  const std::vector<Record> records = one_of_each();
+  ASSERT_EQ(records.size(), std::variant_size_v<Record>);
+  for (std::size_t kind = 0; kind < records.size(); ++kind) {
+    const LogRecord stored = encode(records[kind]);
+    EXPECT_EQ(stored.kind, kind);
+    const auto decoded = decode_record(stored);
+    ASSERT_TRUE(decoded) << kind << ": " << decoded.error().message;
+    EXPECT_EQ(decoded->index(), kind);
+    EXPECT_EQ(encode(*decoded).bytes, stored.bytes);
+  }
+}
+
+TEST(Record, FieldsAreNotMixedUp) {
+  const auto created = decode_record(encode(Record(record::GroupCreated{1, spec()})));
+  ASSERT_TRUE(created);
+  EXPECT_EQ(std::get<record::GroupCreated>(*created).spec, spec());
+
+  const auto nacked = decode_record(encode(one_of_each()[5]));
+  ASSERT_TRUE(nacked);
+  const auto& value = std::get<record::Nacked>(*nacked);
+  EXPECT_EQ(value.time_ms, 5);
+  EXPECT_EQ(value.group, "desk");
+  EXPECT_EQ(value.offset, 42U);
+  EXPECT_EQ(value.retry_at_ms, 99);
+  EXPECT_FALSE(value.counts);
+  EXPECT_EQ(value.reason, "not mine");
+
+  const auto event = decode_record(encode(one_of_each()[8]));
+  ASSERT_TRUE(event);
+  EXPECT_EQ(std::get<record::Event>(*event).data["route"], "refund");
+}
+
+TEST(Record, CutOffOrExtendedBytesAreCorrupt) {
+  for (const Record& record : one_of_each()) {
+    const LogRecord whole = encode(record);
+    for (std::size_t length = 0; length < whole.bytes.size(); ++length) {
+      const auto decoded = decode_record({whole.kind, whole.bytes.substr(0, length)});
+      ASSERT_FALSE(decoded) << "kind " << int{whole.kind} << " cut to " << length;
+      EXPECT_EQ(decoded.error().code, Code::kCorrupt);
+    }
+    const auto longer = decode_record({whole.kind, whole.bytes + "x"});
+    ASSERT_FALSE(longer) << "kind " << int{whole.kind};
+    EXPECT_EQ(longer.error().code, Code::kCorrupt);
+  }
+}
+
+TEST(Record, AnyBytesAreDecodedOrRefused) {
+  Rng rng(7);
+  for (int round = 0; round < 20'000; ++round) {
+    LogRecord record;
+    record.kind = static_cast<std::uint8_t>(rng.below(std::variant_size_v<Record> + 1));
+    const std::size_t size = rng.below(40);
+    for (std::size_t i = 0; i < size; ++i)
+      record.bytes += static_cast<char>(rng.below(4) == 0 ? rng.below(256) : rng.below(6));
+    const auto decoded = decode_record(record);
+    EXPECT_TRUE(decoded || decoded.error().code == Code::kCorrupt);
+  }
+}
+
+TEST(Record, ValuesOutOfRangeAreCorrupt) {
+  const auto group_created = [](std::uint64_t start_at, std::int64_t attempts_max) {
+    std::string bytes;
+    put_signed(bytes, 1);
+    put_bytes(bytes, "desk");
+    put_bytes(bytes, "support.>");
+    put_varint(bytes, start_at);
+    put_varint(bytes, 0);
+    put_signed(bytes, 1'000);
+    put_signed(bytes, attempts_max);
+    put_bytes(bytes, "");
+    put_varint(bytes, 1);
+    return decode_record({1, bytes});
+  };
+  EXPECT_TRUE(group_created(0, 5));
+  EXPECT_FALSE(group_created(3, 5));
+  EXPECT_FALSE(group_created(0, -1));
+  EXPECT_FALSE(group_created(0, std::int64_t{1} << 40));
+  EXPECT_FALSE(decode_record({200, "x"}));
+}
+
+TEST(Durability, HasANameForEachLevel) {
+  EXPECT_EQ(name_of(Durability::kMemory), "memory");
+  EXPECT_EQ(name_of(Durability::kFsync), "fsync");
+  EXPECT_EQ(name_of(Durability::kReplicated), "replicated");
+  EXPECT_EQ(name_of(Durability::kReplicatedFsync), "replicated_fsync");
+}
+
+}  // namespace
+}  // namespace qiao

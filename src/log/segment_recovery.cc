@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "log/segment_recovery.h"
+
+#include <string>
+#include <vector>
+
+namespace qiao::segment {
+namespace {
+
+constexpr std::size_t kScanStep = 1 << 20;
+
+// Walks whole frames from the start; stops at the first that is not whole. Fills `segment`.
+Status scan(DiskFile& file, Segment& segment) {
+  FileWindow window(file, kScanStep);
+  for (;;) {
+    QIAO_ASSIGN(const std::string_view head, window.at(segment.end, kFrameHeaderBytes));
+    const auto frame = decode_frame_header(head, segment.header.sum);
+    if (!frame || frame->chain != segment.chain || frame->first != segment.next) return {};
+    QIAO_ASSIGN(const std::string_view body,
+                window.at(segment.end + kFrameHeaderBytes, frame->body_bytes));
+    if (!body_fits(*frame, body)) return {};
+    segment.index.add(frame->first, segment.end);
+    segment.end += frame->bytes();
+    segment.next += frame->count;
+    segment.chain = frame->sum;
+    segment.sealed = frame->count == 0;
+  }
+}
+
+// Whether a frame stands after `position` that was written when all before it had been synced: then
+// the bad bytes at `position` had reached the disk once, and are damage, not a torn write.
+Result<bool> synced_frame_follows(DiskFile& file, const Segment& segment, std::uint64_t position) {
+  FileWindow window(file, kScanStep);
+  for (;;) {
+    QIAO_ASSIGN(const std::string_view bytes, window.at(position, kScanStep));
+    if (bytes.size() < kFrameHeaderBytes) return false;
+    for (std::size_t i = 0; i + kFrameHeaderBytes <= bytes.size(); ++i) {
+      if (!may_be_frame(bytes.substr(i))) continue;
+      const auto frame = decode_frame_header(bytes.substr(i), segment.header.sum);
+      if (frame && frame->after_sync) return true;
+    }
+    position += bytes.size() - (kFrameHeaderBytes - 1);
+  }
+}
+
+struct Found {
+  std::shared_ptr<Segment> segment;
+  std::unique_ptr<DiskFile> file;
+  std::uint64_t size = 0;
+  bool unborn = false;  // its making was cut short: no header yet, no records
+};
+
+Status check_follows(const Segment& segment, const Segment* before) {
+  if (before == nullptr) return {};
+  if (segment.header.first == before->next && segment.header.chain == before->chain) return {};
+  return damaged(segment.path, 0, "it does not continue " + before->path);
+}
+
+Result<Found> examine(Disk& disk, std::string path, std::uint64_t first, const Segment* before,
+                      bool last) {
+  Found found;
+  found.segment = std::make_shared<Segment>();
+  Segment& segment = *found.segment;
+  segment.path = std::move(path);
+  QIAO_ASSIGN(found.file, disk.open(segment.path, last ? OpenMode::kReadWrite : OpenMode::kRead));
+  QIAO_ASSIGN(found.size, found.file->size());
+  QIAO_ASSIGN(const std::string head, found.file->read_at(0, kFileHeaderBytes));
+  const auto header = decode_file_header(head);
+  if (!header && last && found.size <= kFileHeaderBytes) {
+    found.unborn = true;
+    return found;
+  }
+  if (!header || header->first != first) return damaged(segment.path, 0, "the head of the file");
+  segment.header = *header;
+  segment.next = header->first;
+  segment.chain = header->chain;
+  QIAO_TRY(check_follows(segment, before));
+  QIAO_TRY(scan(*found.file, segment));
+  if (segment.end == found.size) return found;
+  QIAO_ASSIGN(const bool was_synced, synced_frame_follows(*found.file, segment, segment.end + 1));
+  if (was_synced || !last) return damaged(segment.path, segment.end, "a frame");
+  return found;
+}
+
+Status cut_tail(Found& found, SegmentLogRecovery& report) {
+  const Segment& segment = *found.segment;
+  if (found.size > segment.end) {
+    report.torn_bytes = found.size - segment.end;
+    report.torn_file = segment.path;
+    QIAO_TRY(found.file->truncate(segment.end));
+  }
+  // What was written but not synced before a crash of the process alone is kept from here on.
+  return found.file->sync_data();
+}
+
+}  // namespace
+
+Result<Recovered> recover(Disk& disk, const SegmentLogOptions& options) {
+  Recovered out;
+  QIAO_TRY(disk.make_directories(options.directory));
+  QIAO_ASSIGN(const std::vector<std::string> names, disk.list(options.directory));
+  std::vector<std::uint64_t> firsts;
+  for (const std::string& name : names) {
+    if (const auto first = offset_of_name(name, kSegmentSuffix)) firsts.push_back(*first);
+  }
+  std::uint64_t first = firsts.empty() ? 0 : firsts.back();
+  const Segment* before = nullptr;
+  for (const std::uint64_t wanted : firsts) {
+    const bool last = wanted == firsts.back();
+    QIAO_ASSIGN(Found found,
+                examine(disk, options.directory + "/" + file_name(wanted, kSegmentSuffix), wanted,
+                        before, last));
+    if (found.unborn) {
+      if (found.size > 0) out.report = {out.report.records, found.size, found.segment->path};
+      break;
+    }
+    if (last) {
+      QIAO_TRY(cut_tail(found, out.report));
+      out.file = std::move(found.file);
+    }
+    out.report.records += found.segment->next - found.segment->header.first;
+    before = found.segment.get();
+    out.segments.emplace(wanted, std::move(found.segment));
+  }
+  if (out.file) return out;
+  if (before != nullptr && before->next != first)
+    return damaged(before->path, before->end, "records are missing before the next file");
+  QIAO_ASSIGN(NewSegment made,
+              create_segment(disk, options.directory, first, before == nullptr ? 0 : before->chain,
+                             options.segment_bytes));
+  out.file = std::move(made.file);
+  out.segments.emplace(first, std::move(made.segment));
+  return out;
+}
+
+}  // namespace qiao::segment
