@@ -46,9 +46,10 @@ struct GenerateRequest {
   std::int32_t tokens_max = 512;
   std::vector<std::string> stop;
   Sampling sampling;
-  std::string grammar;  // GBNF with a rule `root`, or "" for free text
-  Json json_schema;     // null, or a JSON Schema the answer must satisfy (excludes grammar)
-  Json tools;           // null, or OpenAI's `tools` list
+  std::string grammar;      // GBNF with a rule `root`, or "" for free text
+  Json json_schema;         // null, or a JSON Schema the answer must satisfy (excludes grammar)
+  Json tools;               // null, or OpenAI's `tools` list
+  std::string tool_choice;  // "": the model decides; "required": it must call one; or a tool's name
   std::int64_t deadline_ms = 60'000;  // from submission; past it the answer ends with kDeadline
   std::uint8_t priority = 4;          // 9 is served first
 };

@@ -13,6 +13,10 @@
 
 namespace qiao {
 
+inline constexpr int kSlotsMax = 64;
+inline constexpr std::int32_t kContextTokensMin = 256;
+inline constexpr std::int32_t kContextTokensMax = 1 << 20;
+
 // Where one model runs and with what; a `models:` entry of the server's config.
 struct ModelOptions {
   std::string name;      // how flows call it: "chat"

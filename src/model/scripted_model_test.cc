@@ -110,7 +110,7 @@ TEST(ScriptedModel, NearTextsHaveNearVectors) {
 
 TEST(ScriptedModel, ScriptFilesAreRead) {
   const std::string path = testing::TempDir() + "/script" + std::to_string(::getpid()) + ".yaml";
-  std::ofstream(path) << "script:\n  - { when: hi, say: hello }\n  - { say: what? }\n";
+  std::ofstream(path) << "script:\n  - { when: hi, say: hello }\n  - { say: \"what?\" }\n";
   const auto lines = load_script(path);
   ASSERT_TRUE(lines) << lines.error().message;
   ASSERT_EQ(lines->size(), 2U);

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "model/encoder_queue.h"
+#include "model/llama_handles.h"
+#include "model/local_model.h"
+
+namespace qiao::model {
+
+// An encoder in this process: texts to vectors of unit norm, computed in tiles of some hundred
+// tokens by one thread (and its pool). A text longer than the model takes is cut at its end.
+// generate() is refused.
+//
+// Thread-safe. At most `requests_max` embed() calls wait. The destructor ends them `cancelled`.
+// Do not destroy it in one of its callbacks.
+class LlamaEncoder final : public LocalModel {
+ public:
+  static Result<std::shared_ptr<LocalModel>> open(const ModelOptions& options, int fd);
+  ~LlamaEncoder() override;
+
+  [[nodiscard]] ModelInfo info() const override;
+  RequestId generate(GenerateRequest request, OnText on_text, OnGenerated on_done) override;
+  void cancel(RequestId request) override;
+  void embed(std::vector<std::string> texts, OnEmbedded on_done) override;
+  Result<std::int32_t> count_tokens(std::string_view text) override;
+  [[nodiscard]] Progress progress() const override { return {steps_.load(), waiting_.load() > 0}; }
+
+ private:
+  struct Asked {
+    std::vector<std::string> texts;
+    OnEmbedded on_done;
+  };
+
+  LlamaEncoder(const ModelOptions& options, LlamaWeights weights, LlamaRun run);
+  void work();
+  bool take_asked();  // false: stop
+  [[nodiscard]] Result<std::vector<Token>> tokens_of(const std::string& text) const;
+  Result<Embeddings> encode(const std::vector<std::vector<Token>>& tile);
+  [[nodiscard]] Result<std::vector<float>> vector_of(llama_seq_id sequence) const;
+
+  const std::string name_;
+  const std::size_t requests_max_;
+  LlamaWeights weights_;
+  LlamaRun run_;
+  const llama_vocab* vocab_;
+  std::size_t tokens_max_;  // of a text
+  LlamaBatch batch_;
+  EncoderQueue queue_;
+  std::atomic<std::uint64_t> steps_{0};
+  std::atomic<std::size_t> waiting_{0};
+  std::mutex mutex_;
+  std::condition_variable there_;
+  std::vector<Asked> asked_;
+  bool stopping_ = false;
+  std::thread thread_;  // last: it uses the others
+};
+
+}  // namespace qiao::model

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "model/open_model.h"
+
+#include <utility>
+
+#include "model/gguf_check.h"
+#include "model/local_model.h"
+#include "model/provider_model.h"
+#include "model/scripted_model.h"
+
+namespace qiao {
+namespace {
+
+Result<std::shared_ptr<Model>> open_scripted(const ModelOptions& options) {
+  QIAO_ASSIGN(auto lines, load_script(options.path));
+  return std::shared_ptr<Model>(std::make_shared<ScriptedModel>(std::move(lines)));
+}
+
+Result<std::shared_ptr<Model>> open_in_process(const ModelOptions& options, const Clock& clock) {
+  QIAO_TRY(model::check_gguf(options.path));
+  QIAO_ASSIGN(const int fd, model::open_model_file(options));
+  return model::open_local(options, fd, clock);
+}
+
+Status check(const ModelOptions& options) {
+  const std::string who = "model " + options.name + ": ";
+  if (options.slots < 1 || options.slots > kSlotsMax) {
+    return invalid_argument(who + "slots must be 1 to " + std::to_string(kSlotsMax));
+  }
+  if (options.context_tokens < kContextTokensMin || options.context_tokens > kContextTokensMax) {
+    return invalid_argument(who + "context_tokens must be " + std::to_string(kContextTokensMin) +
+                            " to " + std::to_string(kContextTokensMax));
+  }
+  if (options.threads < 0) return invalid_argument(who + "threads must not be negative");
+  return {};
+}
+
+}  // namespace
+
+Result<std::shared_ptr<Model>> open_model(const ModelOptions& options, const Clock& clock,
+                                          Metrics& metrics) {
+  QIAO_TRY(check(options));
+  if (options.engine == "provider") return open_provider(options, clock, metrics);
+  if (options.path.empty()) {
+    return invalid_argument("model " + options.name + ": `path` is missing");
+  }
+  if (options.engine == "scripted") return open_scripted(options);
+  if (options.engine == "in-process") return open_in_process(options, clock);
+  return invalid_argument("model " + options.name + ": unknown engine '" + options.engine +
+                          "': use worker, in-process, provider or scripted");
+}
+
+}  // namespace qiao
