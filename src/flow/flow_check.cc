@@ -216,6 +216,11 @@ void check_flow(FlowConfig& config, const YamlNode& root, Faults& faults) {
   for (const ToolConfig& tool : config.tools) {
     check_tool(config, tool, place(root, {"tools", tool.name}), faults);
   }
+  // What only the table as a whole shows, such as conditions that never hold.
+  if (!faults.empty()) return;
+  if (const Status valid = validate(config.routes); !valid) {
+    faults.at(place(root, {"routes"}), valid.error().message);
+  }
 }
 
 }  // namespace qiao::flow

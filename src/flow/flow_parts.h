@@ -10,6 +10,8 @@
 
 namespace qiao::flow {
 
+class CheckedReader;
+
 // Readers of the parts of a flow.yaml; each adds what is wrong to `faults` and gives what it
 // could read. Used by load_flow only.
 
@@ -28,9 +30,6 @@ struct PartReader {
   FallbackConfig fallback(const YamlNode& node);
   Budget budget(const YamlNode& node);
 
-  // `value` when it is in [low, high], else a fault at `node` and `low`.
-  double in_range(const YamlNode& node, std::string_view key, double value, double low,
-                  double high);
   // The path of a file of the flow; a fault when it leaves the folder.
   std::string inside(const YamlNode& node, const std::string& relative);
 
@@ -40,8 +39,10 @@ struct PartReader {
   ToolConfig tool(const std::string& name, const YamlNode& node);
   void http(const YamlNode& node, ToolConfig& tool);
   AgentConfig agent(const std::string& name, const YamlNode& node);
-  void agent_prompt(const YamlNode& node, YamlReader& reader, AgentConfig& agent);
+  void agent_prompt(CheckedReader& reader, AgentConfig& agent);
+  void agent_limits(CheckedReader& reader, AgentConfig& agent);
   std::vector<FilterConfig> filters(const YamlNode& node);
+  void add_knowledge(const YamlNode& files, const std::string& path, KnowledgeConfig& knowledge);
   std::vector<std::string> glob(const YamlNode& node, const std::string& pattern);
 };
 

@@ -2,6 +2,7 @@
 // The routes of a flow.yaml.
 #include <algorithm>
 
+#include "flow/checked_reader.h"
 #include "flow/flow_parts.h"
 
 namespace qiao::flow {
@@ -12,15 +13,13 @@ Condition PartReader::condition(const YamlNode& node) {
     faults.at(node, "`when` is a map: { intent: …, entity: …, words: [ … ] }");
     return condition;
   }
-  YamlReader reader(node);
+  CheckedReader reader(node, faults);
   condition.intent = reader.get_string("intent");
   condition.sentiment = reader.get_string("sentiment");
   condition.entity = reader.get_string("entity");
   condition.out_of_scope = reader.get_bool("out_of_scope");
-  condition.words = reader.get_strings("words").value_or(std::vector<std::string>{});
-  if (const auto score = reader.get_number("score")) {
-    condition.score_min = in_range(node, "score", *score, 0, 1);
-  }
+  condition.words = reader.texts("words");
+  condition.score_min = reader.number("score", 0, 0, 1);
   if (const auto language = reader.get_string("language")) {
     if (*language == "zh") condition.language = Language::kChinese;
     if (*language == "en") condition.language = Language::kEnglish;
@@ -41,7 +40,7 @@ Condition PartReader::condition(const YamlNode& node) {
       condition.facts[name] = value.scalar;
     }
   }
-  faults.take(reader.finish());
+  reader.close();
   return condition;
 }
 
@@ -51,17 +50,15 @@ Route PartReader::route(const YamlNode& node, FlowConfig& config) {
     faults.at(node, "a route is a map: { name: …, when: …, to: … }");
     return route;
   }
-  YamlReader reader(node);
-  route.name = reader.get_string("name").value_or("");
-  route.to = reader.get_string("to").value_or("");
+  CheckedReader reader(node, faults);
+  route.name = reader.text("name");
+  route.to = reader.text("to");
   if (const YamlNode* when = reader.get_node("when")) route.when = condition(*when);
   route.like = read_texts(reader.get_node("like"), kFlowExamplesMax, faults);
-  if (const auto threshold = reader.get_number("threshold")) {
-    route.threshold = in_range(node, "threshold", *threshold, 0, 1);
-  }
+  route.threshold = reader.number("threshold", 0, 0, 1);
   route.otherwise = reader.get_bool("otherwise").value_or(false);
   const bool holds = reader.get_bool("hold").value_or(true);
-  faults.take(reader.finish());
+  reader.close();
 
   if (route.name.empty()) faults.at(node, "the route has no name");
   if (route.to.empty()) faults.at(node, "the route " + route.name + " has no target `to`");

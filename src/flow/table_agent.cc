@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "flow/table_agent.h"
 
+#include "flow/figures.h"
+
 namespace qiao {
 
 TableAgent::TableAgent(const AgentConfig& agent, std::shared_ptr<Model> model)

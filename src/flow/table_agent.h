@@ -2,7 +2,6 @@
 #pragma once
 
 #include "flow/model_agent.h"
-#include "flow/table.h"
 
 namespace qiao {
 
