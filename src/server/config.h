@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <map>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/i18n.h"
@@ -23,6 +24,7 @@ struct ServerConfig {
   bool fsync = true;
   std::vector<std::string> flow_directories;
   std::string models_directory;                // "": default_models_directory()
+  std::string chat_model;                      // "": the best one installed; "none": no chat model
   std::map<std::string, ModelOptions> models;  // by flow name: "chat", "encoder-zh", "encoder-en"
   std::string log_level = "info";
   Language language = Language::kEnglish;
@@ -39,8 +41,26 @@ struct ConfigSources {
   std::map<std::string, std::string> flags;  // key → value, as given on the command line
 };
 
-// Merges all sources. Errors: unknown key with file, line and nearest key; bad values.
+// One key, for documents, completion and messages.
+struct ConfigKey {
+  std::string_view name;
+  std::string_view variable;  // its environment variable; "" for `models`, which is a map
+};
+const std::vector<ConfigKey>& config_keys();
+
+// Merges all sources. Errors: unknown key with file, line and nearest key; bad values. Lists of
+// directories in variables and flags are separated by ':'.
 Result<ServerConfig> load_config(const ConfigSources& sources);
+// Every key with its value, and with `with_origin` where the value came from. The API key is
+// never in it.
 Json to_json(const ServerConfig& config, bool with_origin);
+
+// Host and port of `listen`; an IPv6 address stands in brackets.
+struct ListenAddress {
+  std::string host;
+  std::uint16_t port = 0;
+};
+Result<ListenAddress> parse_listen(std::string_view listen);
+bool is_loopback(std::string_view host);
 
 }  // namespace qiao
