@@ -9,6 +9,7 @@
 #include <thread>
 
 #include "model/llama_encoder.h"
+#include "model/llama_model.h"
 
 namespace qiao::model {
 
@@ -26,8 +27,9 @@ Result<int> open_model_file(const ModelOptions& options) {
 }
 
 Result<std::shared_ptr<LocalModel>> open_local(const ModelOptions& options, int fd,
-                                               const Clock& /*clock*/) {
-  return LlamaEncoder::open(options, fd);
+                                               const Clock& clock) {
+  if (options.encoder) return LlamaEncoder::open(options, fd);
+  return LlamaModel::open(options, fd, clock);
 }
 
 }  // namespace qiao::model
