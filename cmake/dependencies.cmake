@@ -30,6 +30,8 @@ if(QIAO_WITH_LLAMA)
   find_package(llama REQUIRED HINTS ${QIAO_LLAMA_PREFIX})
 endif()
 
+include(torch)
+
 if(QIAO_BUILD_TESTS)
   find_package(GTest REQUIRED)
   include(GoogleTest)

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "base/i18n.h"
+#include "base/result.h"
+
+namespace qiao::learn {
+
+// The options of one verb: each is declared with the variable that gets its value, then parse()
+// fills them. The variables must outlive it.
+class Arguments {
+ public:
+  explicit Arguments(std::string verb) : verb_(std::move(verb)) {}
+
+  // `value` is the word that stands for the value in the help.
+  void add(std::string name, std::string value, std::string& into, Text help, bool needed = false);
+  void add(std::string name, std::string value, std::int64_t& into, Text help);
+  void add(std::string name, std::string value, double& into, Text help);
+  void add_flag(std::string name, bool& into, Text help);
+
+  // `--name value`, `--name=value`, `--flag`. Errors (invalid_argument) name the option.
+  Status parse(const std::vector<std::string>& arguments);
+  [[nodiscard]] bool help_wanted() const { return help_wanted_; }
+  [[nodiscard]] std::string help(Language language) const;
+
+ private:
+  struct Option {
+    std::string name;
+    std::string value;  // "" for a flag
+    std::variant<std::string*, std::int64_t*, double*, bool*> into;
+    Text help;
+    bool needed = false;
+    bool given = false;
+  };
+  Option* find(std::string_view name);
+  static Status set(const Option& option, const std::string& value);
+
+  std::string verb_;
+  std::vector<Option> options_;
+  bool help_wanted_ = false;
+};
+
+}  // namespace qiao::learn

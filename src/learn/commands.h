@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <atomic>
+#include <string>
+#include <vector>
+
+#include "base/i18n.h"
+#include "base/result.h"
+
+namespace qiao::learn {
+
+// What every verb gets. `stop` becomes true at Ctrl-C.
+struct Session {
+  Language language = Language::kEnglish;
+  bool terminal = false;  // standard error is one
+  const std::atomic<bool>& stop;
+};
+
+struct Verb {
+  const char* name;
+  Text about;
+  Status (*run)(const Session& session, const std::vector<std::string>& arguments);
+};
+
+// All verbs of qiao-learn, in the order of the help.
+const std::vector<Verb>& verbs();
+
+Status run_finetune(const Session& session, const std::vector<std::string>& arguments);
+Status run_eval(const Session& session, const std::vector<std::string>& arguments);
+
+}  // namespace qiao::learn

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+
+namespace qiao::learn {
+
+enum class Task { kClassify, kTag };
+
+// One labelled text. `tags` has one entry per character (code point) of `text`.
+struct Row {
+  std::string text;
+  std::string label;
+  std::vector<std::string> tags;
+  std::size_t line = 0;  // in its file, from 1
+};
+
+struct RowFile {
+  std::string path;
+  std::string sha256;
+  std::vector<Row> rows;
+};
+
+inline constexpr std::size_t kRowBytesMax = 1 << 20;
+inline constexpr std::size_t kRowsMax = 10'000'000;
+
+// Reads JSON lines, plain or gzipped: `text` and `label`, or `text` and `tags` (BIO, one per
+// character). Blank lines are passed over. The first bad row is `invalid_argument` with file, line
+// and what is wrong.
+Result<RowFile> read_rows(const std::string& path, Task task);
+
+}  // namespace qiao::learn
