@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "broker/broker.h"
 
-#include <future>
-
 #include "broker/broker_impl.h"
 
 namespace qiao {
@@ -19,21 +17,25 @@ Broker::Broker(std::shared_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Broker::~Broker() = default;
 
 // Each call becomes a task of the loop; `done` hears of it when the loop cannot take it.
-#define QIAO_SUBMIT(call)                                          \
-  impl_->submit([=, impl = impl_.get()]() mutable { impl->call; }, \
-                [done](Error error) { done(std::move(error)); })
+#define QIAO_SUBMIT(call)                                               \
+  impl_->submit([=, impl = impl_.get()](const Error* refused) mutable { \
+    if (refused != nullptr) return done(*refused);                      \
+    impl->call;                                                         \
+  })
 
 void Broker::publish(std::vector<Message> messages, Done<std::vector<Published>> done) {
   commit(Commit{std::move(messages), {}, {}}, std::move(done));
 }
 
 void Broker::commit(Commit commit, Done<std::vector<Published>> done) {
-  auto shared = std::make_shared<Commit>(std::move(commit));
-  QIAO_SUBMIT(commit(std::move(*shared), done));
+  impl_->submit([impl = impl_.get(), commit = std::move(commit),
+                 done = std::move(done)](const Error* refused) mutable {
+    refused != nullptr ? done(*refused) : impl->commit(std::move(commit), done);
+  });
 }
 
 void Broker::create_group(GroupSpec spec, Done<void> done) {
-  QIAO_SUBMIT(create_group(spec, done));
+  QIAO_SUBMIT(create_group(std::move(spec), done));
 }
 void Broker::delete_group(std::string group, Done<void> done) {
   QIAO_SUBMIT(delete_group(group, done));
@@ -41,18 +43,22 @@ void Broker::delete_group(std::string group, Done<void> done) {
 
 void Broker::lease(std::string group, std::string consumer, std::size_t count, std::int64_t wait_ms,
                    Done<std::vector<Delivery>> done) {
-  QIAO_SUBMIT(lease(group, consumer, count, wait_ms, done));
+  QIAO_SUBMIT(lease(group, std::move(consumer), count, wait_ms, std::move(done)));
 }
 
 void Broker::cancel_wait(std::string group, std::string consumer) {
-  impl_->submit([=, impl = impl_.get()] { impl->cancel_wait(group, consumer); },
-                [](const Error&) {});
+  impl_->submit(
+      [=, impl = impl_.get()](const Error* refused) {
+        if (refused == nullptr) impl->cancel_wait(group, consumer);
+      },
+      Impl::Bound::kAlways);
 }
 
 void Broker::ack(std::vector<LeaseRef> leases, Done<void> done) {
-  commit(Commit{{}, std::move(leases), {}}, [done](Result<std::vector<Published>> result) {
-    done(result ? Status() : Status(std::move(result.error())));
-  });
+  commit(Commit{{}, std::move(leases), {}},
+         [done = std::move(done)](Result<std::vector<Published>> result) {
+           done(result ? Status() : Status(std::move(result.error())));
+         });
 }
 
 void Broker::nack(LeaseRef lease, std::int64_t delay_ms, bool counts, std::string reason,
@@ -67,17 +73,24 @@ void Broker::extend(LeaseRef lease, std::int64_t lease_ms, Done<std::int64_t> do
 Broker::SubscriptionId Broker::subscribe(std::string pattern, std::optional<std::uint64_t> from,
                                          Sink sink) {
   const SubscriptionId id = impl_->next_subscription();
-  impl_->submit([=, impl = impl_.get()] { impl->subscribe(id, pattern, from, sink); },
-                [](const Error&) {});
+  impl_->submit(
+      [=, impl = impl_.get()](const Error* refused) mutable {
+        if (refused == nullptr) impl->subscribe(id, std::move(pattern), from, std::move(sink));
+      },
+      Impl::Bound::kAlways);
   return id;
 }
 
 void Broker::unsubscribe(SubscriptionId subscription) {
-  impl_->submit([=, impl = impl_.get()] { impl->unsubscribe(subscription); }, [](const Error&) {});
+  impl_->submit(
+      [=, impl = impl_.get()](const Error* refused) {
+        if (refused == nullptr) impl->unsubscribe(subscription);
+      },
+      Impl::Bound::kAlways);
 }
 
 void Broker::request(Message message, std::int64_t timeout_ms, Done<Message> done) {
-  QIAO_SUBMIT(request(message, timeout_ms, done));
+  QIAO_SUBMIT(request(std::move(message), timeout_ms, std::move(done)));
 }
 
 void Broker::read(std::string pattern, std::uint64_t from, std::size_t limit, Done<Page> done) {

@@ -76,18 +76,19 @@ struct BrokerOptions {
   std::size_t dedupe_ids_max = 1 << 20;  // newest message ids remembered
   std::size_t body_cache_bytes = 64 << 20;
   std::size_t lease_batch_max = 256;
-  std::size_t subscription_backlog_max = 10'000;
   std::size_t read_limit_max = 1'000;
   std::uint64_t snapshot_every = 1 << 18;  // records
 };
 
 // Topics over one log: publish-subscribe, groups with leases, request-reply, replay. It drives the
 // deterministic state machine (broker/state.h): every change is a record, appended, applied in log
-// order; results and deliveries leave only when their records are durable.
+// order. Results leave when their records are durable, and a message is seen by nobody before it
+// is. (Only the record of a lease is not waited for: losing it means one more delivery.)
 //
-// Thread rule: every method may be called from any thread and never blocks; callbacks run on the
-// loop (`Executor` given to open) and must not block. Callbacks get `overloaded` when a bound is
-// reached and `unavailable` after stop() or when the log failed.
+// Owned by server/app. Thread rule: every method may be called from any thread and never blocks;
+// callbacks run on the loop (`Executor` given to open) and must not block. Only a refusal may run
+// at once on the caller's thread: `overloaded` when a bound is reached, `unavailable` after stop().
+// When the log has failed, everything is answered with its Error.
 class Broker {
  public:
   template <class T>
@@ -122,13 +123,15 @@ class Broker {
             Done<void> done);
   void extend(LeaseRef lease, std::int64_t lease_ms, Done<std::int64_t> done);
 
-  // Live messages of a pattern, after those kept from offset `from` on (none: only new ones). A
-  // reader that falls `subscription_backlog_max` behind goes back to reading from the log.
+  // Live messages of a pattern, after those kept from offset `from` on (none: only new ones).
+  // Requires: a valid pattern. The sink must not block: a reader that cannot keep up unsubscribes
+  // and comes back with `from`. It may still run until the loop has seen unsubscribe().
   SubscriptionId subscribe(std::string pattern, std::optional<std::uint64_t> from, Sink sink);
   void unsubscribe(SubscriptionId subscription);
 
   // Publishes with a private reply_to and waits for the first answer. `not_found` at once when no
-  // subscription and no group would see it ("no responder"); `deadline` after timeout_ms.
+  // subscription and no group would see it ("no responder"); `deadline` after timeout_ms;
+  // `already_exists` when its id was published before.
   void request(Message message, std::int64_t timeout_ms, Done<Message> done);
 
   // Kept messages of a pattern from offset `from` on.
@@ -138,7 +141,8 @@ class Broker {
 
   // Asks for a snapshot now (also made every snapshot_every records).
   void snapshot(Done<void> done);
-  // Refuses new work, answers what waits with `unavailable`, writes a snapshot. Blocks.
+  // Refuses new work, answers what waits with `unavailable`, lets running commits become durable,
+  // writes a snapshot. Blocks: not from the loop. Without it a destroyed broker forgets its calls.
   void stop();
 
  private:

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Groups: leases, nacks, expiry, dead letters, and the timer that drives them.
 #include <algorithm>
+#include <iterator>
 
+#include "base/logging.h"
 #include "broker/broker_impl.h"
 #include "message/subject.h"
 
@@ -12,6 +14,24 @@ constexpr std::int64_t kLeaseMsMin = 10;
 constexpr std::int64_t kLeaseMsMax = 24LL * 3'600 * 1'000;
 constexpr std::int64_t kWaitMsMax = 60'000;
 constexpr std::size_t kWaitersMax = 10'000;  // per group
+constexpr std::int64_t kTimerMsMin = 1;      // a retry that fails must not spin
+constexpr std::size_t kReasonBytesMax = 1'024;
+constexpr std::size_t kDeadHeaders = 5;
+const std::string kDeadGroup = "x-dead-group";
+
+std::string cut_utf8(std::string text, std::size_t bytes_max) {
+  if (text.size() <= bytes_max) return text;
+  std::size_t end = bytes_max;
+  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xc0) == 0x80) --end;
+  text.resize(end);
+  return text;
+}
+
+std::string dead_letter_subject(const GroupSpec& spec) {
+  if (!spec.dead_letter.empty()) return spec.dead_letter;
+  std::string subject = "dead." + spec.name;
+  return validate_subject(subject) ? subject : "dead";
+}
 
 Status check_spec(const GroupSpec& spec) {
   if (spec.name.empty() || spec.name.size() > kIdBytesMax)
@@ -33,25 +53,30 @@ Error no_group(const std::string& group) {
 
 }  // namespace
 
-void Broker::Impl::create_group(GroupSpec spec, Done<void> done) {
+void Broker::Impl::create_group(GroupSpec spec, const Done<void>& done) {
   if (Status checked = check_spec(spec); !checked) return done(std::move(checked));
-  if (GroupState* group = state_.group(spec.name)) {
-    if (group->spec() == spec) return done({});
+  if (const GroupState* group = state_.group(spec.name)) {
+    if (group->spec() == spec) return when_durable(done);
     return done(
         Error{Code::kAlreadyExists, "group '" + spec.name + "' exists with other settings"});
   }
-  const Status appended = append({record::GroupCreated{clock_.wall_ms(), std::move(spec)}}, done);
-  if (!appended) done(appended);
+  const auto appended =
+      append({{}, {record::GroupCreated{clock_.wall_ms(), std::move(spec)}}}, done);
+  if (!appended) done(appended.error());
 }
 
-void Broker::Impl::delete_group(const std::string& group, Done<void> done) {
-  if (state_.group(group) == nullptr) return done(no_group(group));
-  if (const auto waiting = waiters_.find(group); waiting != waiters_.end()) {
-    for (const Waiter& waiter : waiting->second) waiter.done(no_group(group));
-    waiters_.erase(waiting);
+void Broker::Impl::delete_group(const std::string& name, const Done<void>& done) {
+  if (state_.group(name) == nullptr) return done(no_group(name));
+  const auto appended = append({{}, {record::GroupDeleted{clock_.wall_ms(), name}}}, done);
+  if (!appended) return done(appended.error());
+  const auto found = waiters_.find(name);
+  if (found == waiters_.end()) return;
+  const std::deque<Waiter> waiting = std::move(found->second);
+  waiters_.erase(found);
+  for (const Waiter& waiter : waiting) {
+    loop_.cancel(waiter.timer);
+    waiter.done(no_group(name));
   }
-  const Status appended = append({record::GroupDeleted{clock_.wall_ms(), group}}, done);
-  if (!appended) done(appended);
 }
 
 void Broker::Impl::lease(const std::string& group, std::string consumer, std::size_t count,
@@ -59,177 +84,196 @@ void Broker::Impl::lease(const std::string& group, std::string consumer, std::si
   if (state_.group(group) == nullptr) return done(no_group(group));
   if (count == 0) return done(invalid_argument("count must be at least 1"));
   std::deque<Waiter>& waiting = waiters_[group];
-  if (waiting.size() >= kWaitersMax)
+  if (waiting.size() >= kWaitersMax) {
+    overloaded_count_.add();
     return done(overloaded("too many consumers wait on group '" + group + "'"));
+  }
   const std::uint64_t id = ++last_waiter_;
   waiting.push_back(
       {std::move(consumer), std::min(count, options_.lease_batch_max), std::move(done), id});
   serve(group);
-  if (waiting.empty() || waiting.back().id != id) return;
-  loop_.post_after(std::clamp<std::int64_t>(wait_ms, 0, kWaitMsMax),
-                   [self = shared_from_this(), group, id] {
-                     const auto found = self->waiters_.find(group);
-                     if (found == self->waiters_.end()) return;
-                     const auto waiter = std::find_if(found->second.begin(), found->second.end(),
-                                                      [id](const Waiter& w) { return w.id == id; });
-                     if (waiter == found->second.end()) return;
-                     const Done<std::vector<Delivery>> tell = std::move(waiter->done);
-                     found->second.erase(waiter);
-                     tell(std::vector<Delivery>{});
-                   });
+  const auto left = waiters_.find(group);
+  if (left == waiters_.end()) return;  // first come, first served: nobody waits, nor does this one
+  if (wait_ms <= 0) return end_wait(group, id);
+  left->second.back().timer =
+      loop_.post_after(std::min(wait_ms, kWaitMsMax), [weak = weak_from_this(), group, id] {
+        if (const auto self = weak.lock()) self->end_wait(group, id);
+      });
+}
+
+void Broker::Impl::end_wait(const std::string& group, std::uint64_t waiter) {
+  const auto found = waiters_.find(group);
+  if (found == waiters_.end()) return;
+  std::deque<Waiter>& waiting = found->second;
+  const auto ended = std::find_if(waiting.begin(), waiting.end(),
+                                  [waiter](const Waiter& w) { return w.id == waiter; });
+  if (ended == waiting.end()) return;
+  const Done<std::vector<Delivery>> tell = std::move(ended->done);
+  waiting.erase(ended);
+  if (waiting.empty()) waiters_.erase(found);
+  tell(std::vector<Delivery>{});
 }
 
 void Broker::Impl::cancel_wait(const std::string& group, const std::string& consumer) {
   const auto found = waiters_.find(group);
   if (found == waiters_.end()) return;
-  std::deque<Waiter> kept;
-  std::deque<Waiter> ended;
-  for (Waiter& waiter : found->second)
-    (waiter.consumer == consumer ? ended : kept).push_back(std::move(waiter));
-  found->second = std::move(kept);
-  for (const Waiter& waiter : ended) waiter.done(std::vector<Delivery>{});
+  std::vector<std::uint64_t> ended;
+  for (const Waiter& waiter : found->second) {
+    if (waiter.consumer != consumer) continue;
+    loop_.cancel(waiter.timer);
+    ended.push_back(waiter.id);
+  }
+  for (const std::uint64_t id : ended) end_wait(group, id);
 }
 
+// Gives those who wait what is ready, in the order they came.
 void Broker::Impl::serve(const std::string& name) {
   GroupState* group = state_.group(name);
-  const auto waiting = waiters_.find(name);
-  if (group == nullptr || waiting == waiters_.end()) return;
-  while (!waiting->second.empty() && group->next(clock_.wall_ms(), durable_)) {
-    const Waiter waiter = std::move(waiting->second.front());
-    waiting->second.pop_front();
-    waiter.done(take(*group, waiter.consumer, waiter.count));
+  const auto found = waiters_.find(name);
+  if (group == nullptr || found == waiters_.end()) return;
+  std::deque<Waiter>& waiting = found->second;
+  while (!waiting.empty()) {
+    const auto offsets = group->ready(clock_.wall_ms(), durable_, waiting.front().count);
+    if (offsets.empty()) break;
+    Result<std::vector<Delivery>> deliveries = take(*group, waiting.front().consumer, offsets);
+    if (deliveries && deliveries->empty()) continue;  // all were late: look again
+    const Waiter waiter = std::move(waiting.front());
+    waiting.pop_front();
+    loop_.cancel(waiter.timer);
+    waiter.done(std::move(deliveries));
   }
-  arm_timer();
+  if (waiting.empty()) waiters_.erase(found);
+  arm_timer(*group);
 }
 
-// A lease is not waited for: losing its record means one more delivery, which is allowed.
+// Nobody waits for the record of a lease: to lose it means one more delivery, which is allowed.
 Result<std::vector<Delivery>> Broker::Impl::take(GroupState& group, const std::string& consumer,
-                                                 std::size_t count) {
-  std::vector<Delivery> deliveries;
+                                                 const std::vector<std::uint64_t>& offsets) {
   const std::int64_t now = clock_.wall_ms();
-  while (deliveries.size() < count) {
-    const auto offset = group.next(now, durable_);
-    if (!offset) break;
-    QIAO_ASSIGN(const MessagePtr message, body(*offset));
-    if (message->deadline_ms != 0 && message->deadline_ms <= now) {
-      QIAO_TRY(append({record::Acked{now, group.spec().name, *offset}}, {}));
-      expired_count_.add();
+  const std::string& name = group.spec().name;
+  const std::int64_t until = now + group.spec().lease_ms;
+  std::vector<Delivery> deliveries;
+  Changes changes;
+  std::uint64_t late = 0;
+  for (const std::uint64_t offset : offsets) {
+    const Result<MessagePtr> message = body(offset);
+    if (!message && changes.rest.empty()) return message.error();
+    if (!message) break;  // the next call meets it first, and tells
+    if ((*message)->deadline_ms != 0 && (*message)->deadline_ms <= now) {
+      changes.rest.emplace_back(record::Acked{now, name, offset});
+      ++late;
       continue;
     }
-    Delivery delivery;
-    delivery.group = group.spec().name;
-    delivery.offset = *offset;
-    delivery.attempt = group.item(*offset)->attempt + 1;
-    delivery.until_ms = now + group.spec().lease_ms;
-    delivery.message = *message;
-    const Status appended = append({record::Leased{now, delivery.group, consumer, delivery.offset,
-                                                   delivery.attempt, delivery.until_ms}},
-                                   {});
-    if (!appended) {
-      if (deliveries.empty()) return appended.error();
-      break;
-    }
-    deliveries.push_back(std::move(delivery));
+    const std::uint32_t attempt = group.attempts(offset) + 1;
+    changes.rest.emplace_back(record::Leased{now, name, consumer, offset, attempt, until});
+    deliveries.push_back({name, offset, attempt, until, **message});
   }
+  if (const auto appended = append(std::move(changes), {}); !appended) return appended.error();
   delivered_count_.add(deliveries.size());
+  late_count_.add(late);
   return deliveries;
 }
 
 void Broker::Impl::nack(const LeaseRef& lease, std::int64_t delay_ms, bool counts,
-                        std::string reason, Done<void> done) {
+                        const std::string& reason, const Done<void>& done) {
   if (Status held = check_lease(lease); !held) return done(std::move(held));
   const std::int64_t now = clock_.wall_ms();
   const std::int64_t retry_at = delay_ms > 0 ? now + std::min(delay_ms, kLeaseMsMax) : 0;
-  nacked_count_.add();
-  const Status given =
-      give_back(*state_.group(lease.group), lease.offset, retry_at, counts, reason, false, done);
+  GroupState& group = *state_.group(lease.group);
+  const std::string shown = cut_utf8(reason, kReasonBytesMax);
+  const Status given = give_back(
+      group, lease.offset, record::Nacked{now, lease.group, lease.offset, retry_at, counts, shown},
+      counts, shown, done);
   if (!given) return done(given);
+  nacked_count_.add();
+  arm_timer(group);
   serve(lease.group);
 }
 
-Status Broker::Impl::give_back(GroupState& group, std::uint64_t offset, std::int64_t retry_at_ms,
-                               bool counts, const std::string& reason, bool expired,
-                               Release release) {
-  const std::int64_t now = clock_.wall_ms();
-  const std::string& name = group.spec().name;
-  const bool spent = counts && group.item(offset)->attempt >=
-                                   static_cast<std::uint32_t>(group.spec().attempts_max);
-  if (!spent && expired)
-    return append({record::Expired{now, name, offset, retry_at_ms}}, std::move(release));
-  if (!spent)
-    return append({record::Nacked{now, name, offset, retry_at_ms, counts, reason}},
-                  std::move(release));
-
-  QIAO_ASSIGN(std::vector<Record> records, dead_letter(group, offset, reason));
-  auto letter =
-      std::make_shared<const Message>(std::get<record::Published>(records.front()).message);
-  const std::uint64_t letter_offset = next_;
-  dead_count_.add();
-  return append(std::move(records),
-                [this, letter, letter_offset, release = std::move(release)](Status status) {
-                  if (status) release_message(letter_offset, letter);
-                  if (release) release(status);
-                });
+// `record` gives it back; after the last attempt it is given up instead.
+Status Broker::Impl::give_back(GroupState& group, std::uint64_t offset, Record record, bool counts,
+                               const std::string& reason, Release release) {
+  const auto attempts_max = static_cast<std::uint32_t>(group.spec().attempts_max);
+  Changes changes;
+  if (counts && group.attempts(offset) >= attempts_max) {
+    QIAO_ASSIGN(changes, give_up(group, offset, reason));
+    dead_count_.add();
+  } else {
+    changes.rest.push_back(std::move(record));
+  }
+  const auto appended = append(std::move(changes), std::move(release));
+  return appended ? Status() : Status(appended.error());
 }
 
-// The letter and the end of the original in one batch.
-Result<std::vector<Record>> Broker::Impl::dead_letter(const GroupState& group, std::uint64_t offset,
-                                                      const std::string& reason) {
+// The dead letter and the end of the original in one batch. A letter that is given up itself stays
+// where it is: groups that see each other's letters would pass them on for ever.
+Result<Broker::Impl::Changes> Broker::Impl::give_up(const GroupState& group, std::uint64_t offset,
+                                                    const std::string& reason) {
+  const std::int64_t now = clock_.wall_ms();
+  Changes changes;
+  changes.rest.emplace_back(record::Acked{now, group.spec().name, offset});
   QIAO_ASSIGN(const MessagePtr message, body(offset));
+  if (message->headers.contains(kDeadGroup)) return changes;
   Message letter = *message;
-  letter.headers["x-dead-group"] = group.spec().name;
+  letter.id = ids_.next();
+  letter.subject = dead_letter_subject(group.spec());
+  letter.cause = message->id;
+  letter.time_ms = now;
+  letter.deadline_ms = 0;  // what is dead is never late
+  while (letter.headers.size() + kDeadHeaders > kHeadersMax)
+    letter.headers.erase(std::prev(letter.headers.end()));
+  letter.headers[kDeadGroup] = group.spec().name;
   letter.headers["x-dead-origin"] = message->subject;
   letter.headers["x-dead-offset"] = std::to_string(offset);
-  letter.headers["x-dead-attempts"] = std::to_string(group.item(offset)->attempt);
+  letter.headers["x-dead-attempts"] = std::to_string(group.attempts(offset));
   letter.headers["x-dead-reason"] = reason;
-  letter.cause = message->id;
-  letter.id = ids_.next();
-  letter.subject =
-      group.spec().dead_letter.empty() ? "dead." + group.spec().name : group.spec().dead_letter;
-  letter.time_ms = clock_.wall_ms();
-  if (!validate_subject(letter.subject)) letter.subject = "dead";
-  std::vector<Record> records;
-  records.emplace_back(record::Published{std::move(letter)});
-  records.emplace_back(record::Acked{clock_.wall_ms(), group.spec().name, offset});
-  return records;
+  changes.publish.push_back(std::make_shared<const Message>(std::move(letter)));
+  return changes;
 }
 
-void Broker::Impl::extend(const LeaseRef& lease, std::int64_t lease_ms, Done<std::int64_t> done) {
-  if (Status held = check_lease(lease); !held) return done(std::move(held.error()));
-  const std::int64_t until = clock_.wall_ms() + std::clamp(lease_ms, kLeaseMsMin, kLeaseMsMax);
-  const Status appended =
-      append({record::Extended{clock_.wall_ms(), lease.group, lease.offset, until}}, {});
-  appended ? done(until) : done(appended.error());
-  arm_timer();
+void Broker::Impl::extend(const LeaseRef& lease, std::int64_t lease_ms,
+                          const Done<std::int64_t>& done) {
+  if (const Status held = check_lease(lease); !held) return done(held.error());
+  const std::int64_t now = clock_.wall_ms();
+  const std::int64_t until = now + std::clamp(lease_ms, kLeaseMsMin, kLeaseMsMax);
+  const auto appended = append(
+      {{}, {record::Extended{now, lease.group, lease.offset, until}}},
+      [done, until](Status status) { status ? done(until) : done(std::move(status.error())); });
+  if (!appended) return done(appended.error());
+  arm_timer(*state_.group(lease.group));
 }
 
-// One timer for the soonest lease end or retry of all groups.
-void Broker::Impl::arm_timer() {
-  std::optional<std::int64_t> soonest;
-  for (const auto& [name, group] : state_.groups()) {
-    if (const auto at = group.next_time_ms()) soonest = std::min(soonest.value_or(INT64_MAX), *at);
-  }
-  if (timer_ && soonest && timer_->second <= *soonest) return;
+// One timer for the soonest lease end or retry of all groups. It may fire too early for what was
+// acked meanwhile, and then finds nothing to do.
+void Broker::Impl::arm_timer(const GroupState& group) {
+  const std::optional<std::int64_t> at = group.next_time_ms();
+  if (!at || (timer_ && timer_->second <= *at)) return;
   if (timer_) loop_.cancel(timer_->first);
-  timer_.reset();
-  if (!soonest) return;
-  const std::int64_t delay = std::max<std::int64_t>(0, *soonest - clock_.wall_ms());
-  timer_.emplace(loop_.post_after(delay, [self = shared_from_this()] { self->on_timer(); }),
-                 *soonest);
+  const std::int64_t delay = std::max(kTimerMsMin, *at - clock_.wall_ms());
+  timer_.emplace(loop_.post_after(delay,
+                                  [weak = weak_from_this()] {
+                                    if (const auto self = weak.lock()) self->on_timer();
+                                  }),
+                 *at);
 }
 
 void Broker::Impl::on_timer() {
   timer_.reset();
-  if (failed_) return;
+  if (failed_ || finished_) return;
   const std::int64_t now = clock_.wall_ms();
   for (auto& [name, group] : state_.groups()) {
     for (const std::uint64_t offset : group.run_out(now)) {
+      const Status given = give_back(group, offset, record::Expired{now, name, offset, 0}, true,
+                                     "the lease ran out", {});
+      if (!given) {  // tried again when the timer fires next
+        log_warn("broker", "a lease could not be ended: " + given.error().message);
+        break;
+      }
       expired_count_.add();
-      if (!give_back(group, offset, 0, true, "the lease ran out", true, {})) break;
     }
     serve(name);
+    arm_timer(group);
   }
-  arm_timer();
 }
 
 void Broker::Impl::groups(const Done<std::vector<GroupInfo>>& done) {

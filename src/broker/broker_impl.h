@@ -3,40 +3,49 @@
 
 #include <atomic>
 #include <deque>
-#include <list>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
+#include <thread>
 #include <unordered_map>
 #include <vector>
 
+#include "broker/body_cache.h"
 #include "broker/broker.h"
 #include "broker/state.h"
 
 namespace qiao {
 
 // The driver behind Broker: turns calls into records, appends them, applies them in log order, and
-// lets results out when they are durable. Everything below `loop` in this class is the loop's own.
+// lets results out when they are durable. Made by open(), held by Broker; tasks and timers hold it
+// weakly. Everything below "the loop's own" is touched on the loop alone, without locks.
 class Broker::Impl : public std::enable_shared_from_this<Broker::Impl> {
  public:
+  // A call on its way to the loop: runs there with nullptr, or with the Error that refuses it.
+  using Call = std::function<void(const Error* refused)>;
+  enum class Bound { kCounted, kAlways };  // kAlways: ends something, and must not be lost
+
   Impl(Log& log, Executor& loop, const Clock& clock, IdMaker& ids, Metrics& metrics,
        BrokerOptions options);
+  ~Impl();
 
   Status recover();
-  // Runs `work` on the loop, many calls per posted task; `refuse` gets the Error when it cannot.
-  void submit(std::function<void()> work, const std::function<void(Error)>& refuse);
+  void submit(Call call, Bound bound = Bound::kCounted);
   void stop();
+  SubscriptionId next_subscription() { return ++last_subscription_; }
 
-  void commit(Commit commit, Done<std::vector<Published>> done);
-  void create_group(GroupSpec spec, Done<void> done);
-  void delete_group(const std::string& group, Done<void> done);
+  void commit(Commit commit, const Done<std::vector<Published>>& done);
+  void create_group(GroupSpec spec, const Done<void>& done);
+  void delete_group(const std::string& name, const Done<void>& done);
   void lease(const std::string& group, std::string consumer, std::size_t count,
              std::int64_t wait_ms, Done<std::vector<Delivery>> done);
   void cancel_wait(const std::string& group, const std::string& consumer);
-  void nack(const LeaseRef& lease, std::int64_t delay_ms, bool counts, std::string reason,
-            Done<void> done);
-  void extend(const LeaseRef& lease, std::int64_t lease_ms, Done<std::int64_t> done);
+  void nack(const LeaseRef& lease, std::int64_t delay_ms, bool counts, const std::string& reason,
+            const Done<void>& done);
+  void extend(const LeaseRef& lease, std::int64_t lease_ms, const Done<std::int64_t>& done);
   void subscribe(SubscriptionId id, std::string pattern, std::optional<std::uint64_t> from,
                  Sink sink);
   void unsubscribe(SubscriptionId id);
@@ -45,18 +54,29 @@ class Broker::Impl : public std::enable_shared_from_this<Broker::Impl> {
             const Done<Page>& done);
   void topics(const Done<std::vector<TopicInfo>>& done);
   void groups(const Done<std::vector<GroupInfo>>& done);
-  void snapshot(Done<void> done);
-  SubscriptionId next_subscription() { return ++last_subscription_; }
+  void snapshot(const Done<void>& done);
 
  private:
   using Release = std::function<void(Status)>;
-  using MessagePtr = std::shared_ptr<const Message>;
+  using MessagePtr = BodyCache::MessagePtr;
 
+  // One batch: the messages first, then the other records.
+  struct Changes {
+    std::vector<MessagePtr> publish;
+    std::vector<Record> rest;
+  };
+  struct Pending {
+    std::uint64_t first = 0;  // of publish
+    std::uint64_t end = 0;    // released when everything below is durable
+    std::vector<MessagePtr> publish;
+    Release release;
+  };
   struct Waiter {
     std::string consumer;
-    std::size_t count;
+    std::size_t count = 0;
     Done<std::vector<Delivery>> done;
-    std::uint64_t id;
+    std::uint64_t id = 0;
+    Executor::TimerId timer = 0;
   };
   struct Subscription {
     std::string pattern;
@@ -64,75 +84,86 @@ class Broker::Impl : public std::enable_shared_from_this<Broker::Impl> {
     std::uint64_t next = 0;  // everything below was sent
     bool live = false;       // follows releases; else catches up from the log
   };
-  struct Pending {
-    std::uint64_t end;  // released when everything below is durable
-    Release release;
-  };
   struct Request {
     Done<Message> done;
-    Executor::TimerId timer;
+    Executor::TimerId timer = 0;
   };
 
-  // Encodes, appends and applies `records`; `release` runs when they are durable.
-  Status append(std::vector<Record> records, Release release);
+  // Recovery, intake, append and release (broker_impl.cc)
+  Status restore_snapshot();
+  Status replay(std::uint64_t end);
+  Status free_local_leases();
+  void post(void (Impl::*task)());
+  void run_submitted();
+  Result<std::uint64_t> append(Changes changes, Release release);
+  void when_durable(Release release);
   void on_durable(const Status& status);
   void drain_durable();
+  void release_pending();
   void fail(const Error& error);
-  void run_submitted();
+  void answer_all(const Error& error);
+  Result<MessagePtr> body(std::uint64_t offset);
+  void maybe_snapshot();
+  void write_snapshot(Snapshot snapshot, const Done<void>& done);
+  void finish(const std::function<void(std::optional<Snapshot>)>& done);
 
-  Result<std::vector<Record>> records_of(Commit& commit, std::vector<Published>& published,
-                                         std::uint64_t& wait_for, std::vector<std::size_t>& fresh);
+  // Publish and commit (broker_commit.cc)
   Status prepare(Message& message);
   Status check_lease(const LeaseRef& lease);
-  void release_message(std::uint64_t offset, const MessagePtr& message);
-  void send_live(std::uint64_t offset, const Message& message);
-  void answer_request(const Message& message);
-  void catch_up(SubscriptionId id);
+  std::optional<std::uint64_t> published_before(const std::string& id);
+  Status add_messages(std::vector<Message>& messages, std::vector<Published>& published,
+                      Changes& changes);
 
-  void serve(const std::string& group);
+  // Groups (broker_groups.cc)
+  void serve(const std::string& name);
   Result<std::vector<Delivery>> take(GroupState& group, const std::string& consumer,
-                                     std::size_t count);
-  Status give_back(GroupState& group, std::uint64_t offset, std::int64_t retry_at_ms, bool counts,
-                   const std::string& reason, bool expired, Release release);
-  Result<std::vector<Record>> dead_letter(const GroupState& group, std::uint64_t offset,
-                                          const std::string& reason);
-  void arm_timer();
+                                     const std::vector<std::uint64_t>& offsets);
+  void end_wait(const std::string& group, std::uint64_t waiter);
+  Status give_back(GroupState& group, std::uint64_t offset, Record record, bool counts,
+                   const std::string& reason, Release release);
+  Result<Changes> give_up(const GroupState& group, std::uint64_t offset, const std::string& reason);
+  void arm_timer(const GroupState& group);
   void on_timer();
 
-  Result<MessagePtr> body(std::uint64_t offset);
-  void remember_body(std::uint64_t offset, MessagePtr message);
-  void maybe_snapshot();
+  // Live subscriptions and requests (broker_live.cc)
+  void release_message(std::uint64_t offset, const Message& message);
+  void answer_request(const Message& message);
+  void end_request(const std::string& inbox, Result<Message> result);
+  void catch_up(SubscriptionId id);
 
   Log& log_;
   Executor& loop_;
   const Clock& clock_;
   IdMaker& ids_;
   const BrokerOptions options_;
-
-  std::mutex mutex_;  // guards the two below
-  std::vector<std::pair<std::function<void()>, std::function<void(Error)>>> submitted_;
-  bool stopping_ = false;
   std::atomic<SubscriptionId> last_subscription_{0};
-  std::mutex durable_mutex_;  // guards the three below: written on the log's thread
+
+  std::mutex submit_mutex_;  // guards the two below
+  std::vector<Call> submitted_;
+  bool stopping_ = false;
+
+  std::mutex durable_mutex_;  // guards the two below: written on the log's thread
   Status durable_status_;
   bool durable_posted_ = false;
-  std::uint64_t durable_seen_ = 0;
 
   // -- the loop's own
   State state_;
-  std::uint64_t durable_ = 0;
+  std::uint64_t durable_ = 0;  // everything below was released
   std::uint64_t next_ = 0;
   std::deque<Pending> pending_;
+  std::vector<Call> running_;
   std::optional<Error> failed_;
-  std::map<std::string, std::deque<Waiter>, std::less<>> waiters_;
+  bool finished_ = false;                              // by stop()
+  std::map<std::string, std::deque<Waiter>> waiters_;  // by group; none is empty
   std::uint64_t last_waiter_ = 0;
   std::map<SubscriptionId, Subscription> subscriptions_;
+  broker::SubjectTree<Subscription*> subscription_tree_;
   std::unordered_map<std::string, Request> requests_;  // by inbox subject
-  std::unordered_map<std::uint64_t, MessagePtr> bodies_;
-  std::deque<std::pair<std::uint64_t, std::size_t>> body_order_;
-  std::size_t body_bytes_ = 0;
+  BodyCache bodies_;
   std::optional<std::pair<Executor::TimerId, std::int64_t>> timer_;  // and when it fires
   std::uint64_t snapshot_at_ = 0;
+  bool snapshot_runs_ = false;
+  std::thread snapshot_thread_;
 
   Counter& published_count_;
   Counter& duplicate_count_;
@@ -140,6 +171,7 @@ class Broker::Impl : public std::enable_shared_from_this<Broker::Impl> {
   Counter& acked_count_;
   Counter& nacked_count_;
   Counter& expired_count_;
+  Counter& late_count_;
   Counter& dead_count_;
   Counter& overloaded_count_;
 };

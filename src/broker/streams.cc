@@ -6,15 +6,17 @@ namespace qiao {
 Result<Streams::Stream*> Streams::find_or_make(const std::string& name) {
   const auto found = streams_.find(name);
   if (found != streams_.end()) return &found->second;
-  if (streams_.size() >= kStreamsMax) sweep();
+  if (streams_.size() >= kStreamsMax || clock_.wall_ms() - swept_ms_ > kKeptMs) sweep();
   if (streams_.size() >= kStreamsMax) {
     return overloaded(std::to_string(kStreamsMax) + " answers are being written; try again");
   }
+  streams_[name].touched_ms = clock_.wall_ms();
   return &streams_[name];
 }
 
 void Streams::sweep() {
   const std::int64_t now = clock_.wall_ms();
+  swept_ms_ = now;
   std::erase_if(streams_, [now](const auto& entry) {
     const Stream& stream = entry.second;
     return stream.readers.empty() && now - stream.touched_ms > kKeptMs;

@@ -32,12 +32,13 @@ struct StreamEvent {
 
 // Answers while they are written, one stream per turn, named by the id of the message that began
 // it. Any number of readers attach at any offset. In memory only: the finished answer is a message.
-// Thread-safe; sinks run on the writer's thread (or inside attach) and must not block.
+// Thread-safe; sinks run on the writer's thread (or inside attach) and must neither block nor call
+// back into this class.
 class Streams {
  public:
   static constexpr std::size_t kStreamsMax = 4'096;
   static constexpr std::size_t kStreamBytesMax = 1 << 20;
-  static constexpr std::int64_t kKeptMs = 60'000;  // after kEnd
+  static constexpr std::int64_t kKeptMs = 60'000;  // untouched and without a reader
 
   using Sink = std::function<void(const StreamEvent&)>;
   using ReaderId = std::uint64_t;
@@ -66,6 +67,7 @@ class Streams {
   std::mutex mutex_;
   std::map<std::string, Stream> streams_;
   ReaderId last_reader_ = 0;
+  std::int64_t swept_ms_ = 0;
 };
 
 }  // namespace qiao

@@ -195,6 +195,13 @@ LogRecord encode(const Record& record) {
   return out;
 }
 
+LogRecord encode_published(const Message& message) {
+  LogRecord out;
+  out.kind = static_cast<std::uint8_t>(Record(std::in_place_type<record::Published>).index());
+  encode(message, out.bytes);
+  return out;
+}
+
 Result<Record> decode_record(const LogRecord& record) {
   return decode_by_kind(record, std::make_index_sequence<std::variant_size_v<Record>>{});
 }

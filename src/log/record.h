@@ -100,6 +100,7 @@ using Record =
 
 // `kind` is the variant's index; bytes are in wire.h form. decode: `corrupt` names what is wrong.
 LogRecord encode(const Record& record);
+LogRecord encode_published(const Message& message);  // the same as of record::Published
 Result<Record> decode_record(const LogRecord& record);
 
 }  // namespace qiao

@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0
+// Publish and commit: everything is checked before anything is made, so a commit is all or none.
+#include <unordered_map>
+
+#include "broker/broker_impl.h"
+
+namespace qiao {
+
+Status Broker::Impl::prepare(Message& message) {
+  if (message.id.empty()) message.id = ids_.next();
+  message.time_ms = clock_.wall_ms();
+  return validate(message);
+}
+
+Status Broker::Impl::check_lease(const LeaseRef& lease) {
+  const GroupState* group = state_.group(lease.group);
+  if (group == nullptr) return not_found("there is no group '" + lease.group + "'");
+  const GroupState::Item* item = group->leased(lease.offset);
+  if (item == nullptr || (lease.attempt != 0 && lease.attempt != item->attempt)) {
+    return Error{Code::kConflict, "the lease of message " + std::to_string(lease.offset) +
+                                      " in group '" + lease.group +
+                                      "' has ended; it may be with somebody else"};
+  }
+  return {};
+}
+
+// The window knows hashes: only equal ids make a duplicate.
+std::optional<std::uint64_t> Broker::Impl::published_before(const std::string& id) {
+  const std::optional<std::uint64_t> offset = state_.offset_hint(id);
+  if (!offset) return std::nullopt;
+  const Result<MessagePtr> message = body(*offset);
+  if (!message || (*message)->id != id) return std::nullopt;
+  return offset;
+}
+
+Status Broker::Impl::add_messages(std::vector<Message>& messages, std::vector<Published>& published,
+                                  Changes& changes) {
+  std::unordered_map<std::string, std::uint64_t> in_batch;
+  changes.publish.reserve(messages.size());
+  published.reserve(messages.size());
+  for (Message& message : messages) {
+    QIAO_TRY(prepare(message));
+    Published& result = published.emplace_back();
+    result.id = message.id;
+    result.durability = log_.durability();
+    result.offset = next_ + changes.publish.size();
+    if (const auto before = published_before(message.id)) {
+      result.offset = *before;
+      result.duplicate = true;
+    } else if (messages.size() > 1) {
+      const auto [twin, first] = in_batch.emplace(message.id, result.offset);
+      result.offset = twin->second;
+      result.duplicate = !first;
+    }
+    if (!result.duplicate)
+      changes.publish.push_back(std::make_shared<const Message>(std::move(message)));
+  }
+  return {};
+}
+
+void Broker::Impl::commit(Commit commit, const Done<std::vector<Published>>& done) {
+  Changes changes;
+  std::vector<Published> published;
+  if (const Status added = add_messages(commit.publish, published, changes); !added)
+    return done(added.error());
+  const std::int64_t now = clock_.wall_ms();
+  for (LeaseRef& lease : commit.ack) {
+    if (const Status held = check_lease(lease); !held) return done(held.error());
+    changes.rest.emplace_back(record::Acked{now, std::move(lease.group), lease.offset});
+  }
+  for (record::Event& event : commit.events) {
+    if (event.time_ms == 0) event.time_ms = now;
+    changes.rest.emplace_back(std::move(event));
+  }
+  duplicate_count_.add(published.size() - changes.publish.size());
+  const std::size_t acks = commit.ack.size();
+  const bool nothing_new = changes.publish.empty() && changes.rest.empty();
+  Release release = [this, done, acks, published = std::move(published)](Status status) mutable {
+    if (!status) return done(std::move(status.error()));
+    acked_count_.add(acks);
+    done(std::move(published));
+  };
+  if (nothing_new) return when_durable(std::move(release));
+  const auto appended = append(std::move(changes), std::move(release));
+  if (appended) return;
+  if (appended.error().code == Code::kOverloaded) overloaded_count_.add();
+  done(appended.error());
+}
+
+}  // namespace qiao
