@@ -208,7 +208,8 @@ void Connection::hand_over() {
   }
 }
 
-void Connection::answer_fault(const HttpFault& fault) {
+// By value: the fault may be the reader's, which ends here.
+void Connection::answer_fault(HttpFault fault) {
   AnswerForm form;
   if (reader_) form = reader_->form();
   form.keep_alive = keep_alive_ = false;

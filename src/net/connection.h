@@ -69,7 +69,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   bool step();
   void read_request();
   void hand_over();
-  void answer_fault(const HttpFault& fault);
+  void answer_fault(HttpFault fault);
 
   void flush();
   bool write_some();  // false: waits for the peer, or is closed
