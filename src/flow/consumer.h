@@ -38,7 +38,9 @@ class Consumer : public std::enable_shared_from_this<Consumer> {
   Broker& broker_;
   Executor& executor_;
   const std::string group_;
-  const std::string name_ = "flow";  // one engine per flow and server
+  // One engine per flow and server; what consumers named "flow/…" had leased is given back at once
+  // when a broker recovers.
+  const std::string name_ = "flow/engine";
   const std::size_t messages_max_;
   const Handle handle_;
   std::size_t in_work_ = 0;

@@ -6,6 +6,7 @@
 #include "flow/decide.h"
 #include "flow/loop.h"
 #include "text/language.h"
+#include "text/sentences.h"
 
 namespace qiao::flow {
 namespace {
@@ -100,17 +101,30 @@ void Turn::understood() {
   language_ = clear.value_or(next_->language);
   next_->language = language_;
   next_->remember(seen_.entities);
-  seen_.facts["turn"] = std::to_string(next_->turns);
-  seen_.facts["repeated"] = std::to_string(next_->unknown + 1);
-  seen_.facts["person"] = next_->state == Conversation::State::kPerson ? "1" : "0";
-  seen_.facts["game"] = next_->game;
+  add_facts();
   note("understood", to_json(seen_));
 
   if (next_->state == Conversation::State::kPerson) return forward_to_person();
   if (wants_to_end(parts_.config, seen_)) return say_goodbye("intent");
-  decision_ = decide({parts_.config, delivery_.message, seen_, hits_}, *next_);
+  decision_ = decide({parts_.config, whole_message(), seen_, hits_}, *next_);
   note_decision();
   act();
+}
+
+// What rules may ask for beside the annotations (docs/reference/flow.md).
+void Turn::add_facts() {
+  seen_.facts["turn"] = std::to_string(next_->turns);
+  seen_.facts["repeated"] = std::to_string(next_->unknown + 1);
+  seen_.facts["person"] = next_->state == Conversation::State::kPerson ? "1" : "0";
+  seen_.facts["game"] = next_->game;
+  seen_.facts["words"] = std::to_string(count_words(text_));
+}
+
+// The burst as one message.
+Message Turn::whole_message() const {
+  Message whole = delivery_.message;
+  if (!followers_.empty()) whole.parts = {Part{Part::Kind::kText, "", text_}};
+  return whole;
 }
 
 void Turn::note_decision() {

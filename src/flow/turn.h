@@ -53,6 +53,8 @@ class Turn : public std::enable_shared_from_this<Turn> {
   // turn.cc: understand and decide
   void understand();
   void understood();
+  void add_facts();
+  [[nodiscard]] Message whole_message() const;
   void note_decision();
   void act();
 

@@ -21,6 +21,14 @@ def look_up(number):
     return dict(zip(FIELDS, row)) if row else None
 
 
+def summary(order):
+    """What the flow says when no model words it."""
+    number, item_zh, item_en = order["order_number"], order["item_zh"], order["item_en"]
+    return {
+        "summary_zh": f"您的订单 {number}（{item_zh}）{order['status_zh']}：{order['detail_zh']}",
+        "summary_en": f"Your order {number} ({item_en}) is {order['status_en']}. {order['detail_en']}"}
+
+
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
@@ -32,11 +40,11 @@ class Handler(BaseHTTPRequestHandler):
         number = unquote(self.path.removeprefix("/orders/"))
         order = look_up(number)
         if order:
-            return self.answer(200, {"found": True, **order})
+            return self.answer(200, {"found": True, **order, **summary(order)})
         return self.answer(200, {
-            "found": False, "order_number": number, "item_zh": "未找到", "item_en": "not found",
-            "status_zh": "没有查到这个订单", "status_en": "there is no such order",
-            "detail_zh": "请核对订单号。", "detail_en": "Please check the number."})
+            "found": False, "order_number": number,
+            "summary_zh": f"没有查到订单 {number}，请核对一下订单号。",
+            "summary_en": f"I found no order {number}. Please check the number."})
 
     def answer(self, status, body):
         data = json.dumps(body, ensure_ascii=False).encode()
