@@ -87,9 +87,8 @@ class TopicFeed : public std::enable_shared_from_this<TopicFeed> {
       return fail(overloaded("the reader takes no messages; read on after the last id it got"));
     }
     waiting_ = true;
-    services_.broker_loop.post_after(kRetryMs, [weak = weak_from_this(), offset] {
-      const auto self = weak.lock();
-      if (!self) return;
+    // Holds the feed: nothing else does now.
+    services_.broker_loop.post_after(kRetryMs, [self = shared_from_this(), offset] {
       self->waiting_ = false;
       self->read_from(offset);
     });

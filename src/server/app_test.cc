@@ -65,7 +65,7 @@ class AppTest : public ::testing::TestWithParam<const char*> {
 };
 
 INSTANTIATE_TEST_SUITE_P(Logs, AppTest, ::testing::Values("memory", "segments"),
-                         [](const auto& info) { return std::string(info.param); });
+                         [](const auto& log) { return std::string(log.param); });
 
 TEST_P(AppTest, MakesItsKeyOnceAndTellsWhereItIs) {
   start();
