@@ -58,6 +58,7 @@ Prepared prepare(const ProcessOptions& options) {
     ::dup2(out, 1);
     ::dup2(out, 2);
   }
+  if (options.keep_fd >= 0) ::fcntl(options.keep_fd, F_SETFD, 0);
   if (options.directory.empty() || ::chdir(options.directory.c_str()) == 0) {
     ::execvpe(prepared.arguments[0], prepared.arguments.data(), prepared.environment.data());
   }

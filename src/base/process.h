@@ -20,6 +20,7 @@ struct ProcessOptions {
   std::vector<std::pair<std::string, std::string>> environment;  // added to ours
   bool quiet = false;       // its output goes nowhere; else to our standard error
   std::string output_file;  // both outputs go there instead
+  int keep_fd = -1;         // a descriptor of ours that it gets under the same number
 };
 
 // A child process that does not outlive us (killed by the destructor and by our death; the kernel

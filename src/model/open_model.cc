@@ -7,6 +7,7 @@
 #include "model/local_model.h"
 #include "model/provider_model.h"
 #include "model/scripted_model.h"
+#include "model/worker_model.h"
 
 namespace qiao {
 namespace {
@@ -20,6 +21,13 @@ Result<std::shared_ptr<Model>> open_in_process(const ModelOptions& options, cons
   QIAO_TRY(model::check_gguf(options.path));
   QIAO_ASSIGN(const int fd, model::open_model_file(options));
   return model::open_local(options, fd, clock);
+}
+
+Result<std::shared_ptr<Model>> open_worker(const ModelOptions& options, const Clock& clock,
+                                           Metrics& metrics) {
+  QIAO_TRY(model::check_gguf(options.path));
+  return std::shared_ptr<Model>(
+      std::make_shared<model::WorkerModel>(options, model::WorkerTimes(), clock, metrics));
 }
 
 Status check(const ModelOptions& options) {
@@ -45,6 +53,9 @@ Result<std::shared_ptr<Model>> open_model(const ModelOptions& options, const Clo
     return invalid_argument("model " + options.name + ": `path` is missing");
   }
   if (options.engine == "scripted") return open_scripted(options);
+  if (options.engine.empty() || options.engine == "worker") {
+    return open_worker(options, clock, metrics);
+  }
   if (options.engine == "in-process") return open_in_process(options, clock);
   return invalid_argument("model " + options.name + ": unknown engine '" + options.engine +
                           "': use worker, in-process, provider or scripted");
