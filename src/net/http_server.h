@@ -21,14 +21,15 @@ struct HttpRequest {
   std::map<std::string, std::string> query;    // decoded
   std::map<std::string, std::string> headers;  // names in lower case
   std::string body;
-  std::string peer;  // address of the other side
+  std::string peer;  // address of the other side, without the port
 };
 
 using HttpHeaders = std::vector<std::pair<std::string, std::string>>;
 
 // The way back to one request. Thread-safe; calls return at once; after the peer is gone they do
 // nothing (write: `cancelled`). Either respond() once, or begin(), any number of write(), end().
-// Destroyed unanswered: 500.
+// Destroyed unanswered: 500; in the middle of a stream: the connection is cut, so that the peer
+// cannot take the part for the whole.
 class ResponseWriter {
  public:
   ResponseWriter() = default;
@@ -41,7 +42,9 @@ class ResponseWriter {
   // Queues a chunk; `overloaded` when `stream_bytes_max` wait for a slow reader.
   virtual Status write(std::string chunk) = 0;
   virtual void end() = 0;
-  // Runs `task` once when the peer goes away (at once if it has), on a net thread.
+  // Runs `task` once when the peer goes away before the answer has ended (at once if it has gone),
+  // on a net thread and never inside a call of this writer. A peer that closes only its sending
+  // side counts as gone, though respond() still reaches it. Dropped when the answer ends well.
   virtual void on_close(std::function<void()> task) = 0;
 };
 
@@ -54,7 +57,7 @@ struct HttpServerOptions {
   std::size_t body_bytes_max = 8 << 20;
   std::int64_t header_timeout_ms = 10'000;
   std::int64_t body_timeout_ms = 30'000;
-  std::int64_t idle_timeout_ms = 75'000;  // keep-alive
+  std::int64_t idle_timeout_ms = 75'000;  // keep-alive; also of a reader that takes nothing
   std::size_t stream_bytes_max = 1 << 20;
 };
 
@@ -72,7 +75,8 @@ class HttpServer {
 
   // Binds, listens, starts the threads. A busy port is `conflict` and names it. Returns the port.
   Result<std::uint16_t> start();
-  // Accepts no more, lets running answers finish for `grace_ms`, closes the rest, joins.
+  // Accepts no more, lets running answers finish for `grace_ms`, closes the rest, joins. An open
+  // stream is a running answer: end streams first. Not from a net thread.
   void stop(std::int64_t grace_ms);
 
  private:
