@@ -5,6 +5,7 @@
 
 #include "model/gguf_check.h"
 #include "model/local_model.h"
+#include "model/measured_model.h"
 #include "model/provider_model.h"
 #include "model/scripted_model.h"
 #include "model/worker_model.h"
@@ -43,22 +44,29 @@ Status check(const ModelOptions& options) {
   return {};
 }
 
-}  // namespace
-
-Result<std::shared_ptr<Model>> open_model(const ModelOptions& options, const Clock& clock,
-                                          Metrics& metrics) {
-  QIAO_TRY(check(options));
+Result<std::shared_ptr<Model>> open_engine(const ModelOptions& options, const Clock& clock,
+                                           Metrics& metrics) {
   if (options.engine == "provider") return open_provider(options, clock, metrics);
   if (options.path.empty()) {
     return invalid_argument("model " + options.name + ": `path` is missing");
   }
   if (options.engine == "scripted") return open_scripted(options);
+  if (options.engine == "in-process") return open_in_process(options, clock);
   if (options.engine.empty() || options.engine == "worker") {
     return open_worker(options, clock, metrics);
   }
-  if (options.engine == "in-process") return open_in_process(options, clock);
   return invalid_argument("model " + options.name + ": unknown engine '" + options.engine +
                           "': use worker, in-process, provider or scripted");
+}
+
+}  // namespace
+
+Result<std::shared_ptr<Model>> open_model(const ModelOptions& options, const Clock& clock,
+                                          Metrics& metrics) {
+  QIAO_TRY(check(options));
+  QIAO_ASSIGN(auto opened, open_engine(options, clock, metrics));
+  return std::shared_ptr<Model>(
+      std::make_shared<model::MeasuredModel>(std::move(opened), options.name, clock, metrics));
 }
 
 }  // namespace qiao
