@@ -11,6 +11,11 @@
 namespace qiao::model {
 namespace {
 
+// How long idle threads of a pool spin before they sleep: some milliseconds, which spans the time
+// between two steps of an answer. ggml's own 50 would burn every core for a tenth of a second and
+// more after the last one.
+constexpr std::uint32_t kPollLevel = 1;
+
 void to_log(ggml_log_level level, const char* text, void* /*unused*/) {
   std::string_view line(text);
   while (line.ends_with('\n')) line.remove_suffix(1);
@@ -56,6 +61,7 @@ Result<LlamaWeights> load_weights(int fd, const std::string& path) {
 Result<LlamaRun> make_run(llama_model& model, const llama_context_params& parameters, int threads) {
   LlamaRun run;
   auto pool = ggml_threadpool_params_default(threads);
+  pool.poll = kPollLevel;
   run.pool.reset(ggml_threadpool_new(&pool));
   if (run.pool == nullptr) return unavailable("no threads for the model");
   auto wanted = parameters;

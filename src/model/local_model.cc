@@ -12,11 +12,17 @@
 #include "model/llama_model.h"
 
 namespace qiao::model {
+namespace {
+
+// Encoders are small and their texts short: more threads would wait for each other.
+constexpr int kEncoderThreadsMax = 4;
+
+}  // namespace
 
 int threads_of(const ModelOptions& options) {
   if (options.threads > 0) return std::min(options.threads, kThreadsMax);
   const auto cores = static_cast<int>(std::thread::hardware_concurrency());
-  return std::clamp(cores - 1, 1, kThreadsMax);
+  return std::clamp(cores - 1, 1, options.encoder ? kEncoderThreadsMax : kThreadsMax);
 }
 
 Result<int> open_model_file(const ModelOptions& options) {

@@ -27,7 +27,7 @@ class LocalModel : public Model {
 inline constexpr std::size_t kEmbedTextsMax = 1 << 14;
 inline constexpr int kThreadsMax = 256;
 
-// `options.threads`, or all cores but one, at least one.
+// `options.threads`; for 0 all cores but one, at least one, and at most four for an encoder.
 int threads_of(const ModelOptions& options);
 
 // Loads the GGUF open as `fd` (which it closes). Errors: `corrupt`, `unavailable` (memory),

@@ -24,7 +24,7 @@ struct ModelOptions {
   std::string path;      // GGUF file, for worker and in-process; script YAML for scripted
   bool encoder = false;  // embed instead of generate
   std::string pooling;   // "cls" or "mean"; "": what the file says
-  int threads = 0;       // 0: all cores but one, at least one
+  int threads = 0;       // 0: all cores but one, at least one; four at most for an encoder
   int slots = 8;         // conversations decoded side by side
   std::int32_t context_tokens = 8192;  // shared by the slots
   std::size_t requests_max = 256;
