@@ -47,7 +47,7 @@ TEST_F(HttpLimitsTest, OverALimitItAnswersAndCloses) {
 }
 
 TEST_F(HttpLimitsTest, SlowPeersRunOutOfTime) {
-  options_.header_timeout_ms = options_.body_timeout_ms = options_.idle_timeout_ms = 150;
+  options_.header_timeout_ms = options_.body_timeout_ms = options_.idle_timeout_ms = 300;
   start();
   RawPeer silent(port_);
   RawPeer slow_header(port_);
@@ -58,9 +58,9 @@ TEST_F(HttpLimitsTest, SlowPeersRunOutOfTime) {
   idle.send(get("/echo"));
   EXPECT_EQ(idle.read_response().status, 200);
   // A byte now and then does not buy time.
-  for (int i = 0; i < 8; ++i) {
+  for (int i = 0; i < 16; ++i) {
     std::this_thread::sleep_for(std::chrono::milliseconds(20));
-    if (i < 3) slow_header.send("x");
+    if (i < 10) slow_header.send("x");
   }
   expect_error(slow_header.read_response(), 408, "deadline");
   expect_error(slow_body.read_response(), 408, "deadline");
@@ -69,14 +69,14 @@ TEST_F(HttpLimitsTest, SlowPeersRunOutOfTime) {
 }
 
 TEST_F(HttpLimitsTest, AnAnswerMayTakeLongerThanAnyTimeout) {
-  options_.header_timeout_ms = options_.body_timeout_ms = options_.idle_timeout_ms = 60;
+  options_.header_timeout_ms = options_.body_timeout_ms = options_.idle_timeout_ms = 200;
   start();
   RawPeer peer(port_);
   peer.send(get("/slow"));
   const Writer writer = next_writer();
-  std::this_thread::sleep_for(std::chrono::milliseconds(200));
+  std::this_thread::sleep_for(std::chrono::milliseconds(400));
   writer->begin(200, {});
-  std::this_thread::sleep_for(std::chrono::milliseconds(200));
+  std::this_thread::sleep_for(std::chrono::milliseconds(400));
   EXPECT_TRUE(writer->write("still here"));
   writer->end();
   EXPECT_EQ(peer.read_response().body, "still here");

@@ -100,7 +100,7 @@ TEST_F(HttpServerTest, ChunksGoBothWays) {
   EXPECT_EQ(peer.read_until("\r\n"), "12c\r\n");
   EXPECT_TRUE(peer.read_until("0\r\n\r\n").ends_with("x\r\n0\r\n\r\n"));
   EXPECT_EQ(writer->write("late").error().code, Code::kCancelled);
-  EXPECT_EQ(metric("qiao_http_streams"), 0);
+  EXPECT_TRUE(wait_for([&] { return metric("qiao_http_streams") == 0; }));
 }
 
 TEST_F(HttpServerTest, HeadAndNoContentHaveNoBody) {
