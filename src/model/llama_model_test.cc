@@ -222,6 +222,8 @@ TEST_F(TinyChat, NamesWhatIsWrongWithARequest) {
               HasSubstr("json_schema"));
   EXPECT_THAT(error_of([](auto& r) { r.turns[1].content = std::string(3000, 'x'); }),
               HasSubstr("2048"));
+  EXPECT_THAT(error_of([](auto& r) { r.turns[1].content = std::string(1 << 20, 'x'); }),
+              HasSubstr("bytes"));
   EXPECT_THAT(error_of([](auto& r) { r.json_schema = Json::array(); }), HasSubstr("Schema"));
 }
 

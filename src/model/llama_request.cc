@@ -45,6 +45,16 @@ Status check(const GenerateRequest& request) {
   return check_sampling(request.sampling);
 }
 
+// Refuses what cannot fit before it is cut into tokens, which takes a while for megabytes.
+Status check_bytes(const GenerateRequest& request, std::int32_t context_tokens) {
+  std::size_t bytes = 0;
+  for (const auto& turn : request.turns) bytes += turn.content.size();
+  if (bytes <= static_cast<std::size_t>(context_tokens) * kBytesPerTokenMax) return {};
+  return invalid_argument("the conversation has " + std::to_string(bytes) +
+                          " bytes, more than the " + std::to_string(context_tokens) +
+                          " tokens the model takes can hold: shorten it");
+}
+
 bool offers_tools(const Json& tools) {
   return tools.is_array() && !tools.empty();
 }
@@ -94,6 +104,7 @@ Result<std::vector<Token>> ChatCodec::encode(std::span<const ChatTurn> turns, co
 Result<LlamaRequest> prepare_request(const ChatCodec& codec, std::int32_t context_tokens,
                                      GenerateRequest request) {
   QIAO_TRY(check(request));
+  QIAO_TRY(check_bytes(request, context_tokens));
   QIAO_ASSIGN(auto prompt, codec.encode(request.turns, request.tools, true));
   const auto size = static_cast<std::int64_t>(prompt.size());
   if (size == 0) return invalid_argument("the conversation has no text");

@@ -19,6 +19,7 @@ inline constexpr std::size_t kTurnsMax = 1000;
 inline constexpr std::size_t kStopsMax = 16;
 inline constexpr std::size_t kStopBytesMax = 256;
 inline constexpr std::int32_t kTokensMax = 1 << 20;
+inline constexpr std::size_t kBytesPerTokenMax = 64;  // more on average is no text
 inline constexpr std::int64_t kDeadlineMsMax = 24 * 3'600'000;
 
 // Text to tokens and back for one chat model. Immutable; thread-safe. `weights` must outlive it.

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
 #include <utility>
 
@@ -20,6 +21,10 @@ constexpr std::size_t kReadBytes = 256 << 10;
 constexpr std::int64_t kEndWaitMs = 500;
 // Of a worker that is given no other limit: the file, a rearranged copy of it, and context.
 constexpr std::size_t kMemoryBesideFiles = std::size_t{2} << 30;
+
+// Set in every worker. A program that is no worker, started as one by mistake, would otherwise
+// start itself again and again.
+constexpr const char* kWorkerVariable = "QIAO_IS_WORKER";
 
 // A descriptor closed when it goes out of scope.
 class Descriptor {
@@ -70,6 +75,9 @@ Status send_model(int socket, int file, const ModelOptions& options) {
 }  // namespace
 
 Result<std::unique_ptr<WorkerLink>> WorkerLink::start(const ModelOptions& options) {
+  if (std::getenv(kWorkerVariable) != nullptr) {
+    return Error{Code::kPrecondition, "a worker starts no workers of its own"};
+  }
   QIAO_ASSIGN(const int opened, open_model_file(options));
   const Descriptor file(opened);
   int ends[2];
@@ -83,6 +91,7 @@ Result<std::unique_ptr<WorkerLink>> WorkerLink::start(const ModelOptions& option
       options.worker_program.empty() ? std::string("/proc/self/exe") : options.worker_program;
   process.arguments = {program, "worker", "--fd", std::to_string(theirs.get())};
   process.keep_fd = theirs.get();
+  process.environment = {{kWorkerVariable, "1"}};
   QIAO_ASSIGN(auto started, ChildProcess::start(process));
   auto link = std::unique_ptr<WorkerLink>(new WorkerLink(std::move(started), ours.release()));
   QIAO_TRY(send_model(link->socket(), file.get(), options));

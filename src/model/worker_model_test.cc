@@ -5,6 +5,7 @@
 #include <signal.h>
 
 #include <cmath>
+#include <cstdlib>
 #include <cstring>
 #include <future>
 #include <mutex>
@@ -208,6 +209,12 @@ TEST_F(BrokenWorker, MemoryThatIsShortCostsNoMoreThanTheWorker) {
 TEST_F(BrokenWorker, GivesUpOnOneThatDiesWhileItLoads) {
   options_.worker_program = "/bin/false";
   expect_refused("ended with status 1");
+}
+
+TEST_F(BrokenWorker, AWorkerStartsNoWorkers) {
+  ::setenv("QIAO_IS_WORKER", "1", 1);
+  expect_refused("no workers of its own");
+  ::unsetenv("QIAO_IS_WORKER");
 }
 
 TEST_F(BrokenWorker, ComesBackWhenTheFileDoes) {
