@@ -20,8 +20,9 @@ if(NOT QIAO_WITH_TORCH)
 endif()
 
 find_package(ZLIB REQUIRED)
+find_package(OpenMP REQUIRED)  # ATen's parallel loops are written into our code by its headers
 add_library(qiao_torch INTERFACE)
 target_include_directories(qiao_torch SYSTEM INTERFACE
   ${QIAO_TORCH_INCLUDE} ${QIAO_TORCH_INCLUDE}/torch/csrc/api/include)
 target_link_libraries(qiao_torch INTERFACE
-  ${QIAO_TORCH_LIBRARY} ${QIAO_TORCH_CPU_LIBRARY} ${QIAO_C10_LIBRARY} ZLIB::ZLIB)
+  ${QIAO_TORCH_LIBRARY} ${QIAO_TORCH_CPU_LIBRARY} ${QIAO_C10_LIBRARY} ZLIB::ZLIB OpenMP::OpenMP_CXX)

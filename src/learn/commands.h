@@ -28,5 +28,9 @@ const std::vector<Verb>& verbs();
 
 Status run_finetune(const Session& session, const std::vector<std::string>& arguments);
 Status run_eval(const Session& session, const std::vector<std::string>& arguments);
+Status run_pretrain(const Session& session, const std::vector<std::string>& arguments);
+Status run_compare(const Session& session, const std::vector<std::string>& arguments);
+Status run_sample(const Session& session, const std::vector<std::string>& arguments);
+Status run_example_verb(const Session& session, const std::vector<std::string>& arguments);
 
 }  // namespace qiao::learn

@@ -8,6 +8,7 @@
 #include "learn/evaluate.h"
 #include "learn/precision.h"
 #include "learn/progress.h"
+#include "learn/threads.h"
 
 namespace qiao::learn {
 namespace {
@@ -31,17 +32,20 @@ Status run_eval(const Session& session, const std::vector<std::string>& words) {
   std::string folder;
   std::string data;
   bool json = false;
+  std::int64_t threads = 0;
   bool full_precision = false;
   Arguments arguments("eval");
   arguments.add("--bundle", "BUNDLE", folder, Text::kLearnBundleHelp, true);
   arguments.add("--data", "FILE", data, Text::kLearnDataHelp, true);
   arguments.add_flag("--json", json, Text::kLearnJsonHelp);
+  arguments.add("--threads", "N", threads, Text::kLearnThreadsHelp);
   arguments.add_flag("--fp32", full_precision, Text::kLearnFp32Help);
   QIAO_TRY(arguments.parse(words));
   if (arguments.help_wanted()) {
     std::cout << arguments.help(session.language);
     return {};
   }
+  set_threads(threads);
   QIAO_ASSIGN(Bundle bundle, load_bundle(folder));
   QIAO_ASSIGN(const RowFile file, read_rows(data, bundle.task));
   const Exam exam =

@@ -16,6 +16,7 @@
 #include "learn/examples.h"
 #include "learn/optimiser.h"
 #include "learn/precision.h"
+#include "learn/seeds.h"
 #include "learn/train_state.h"
 
 namespace qiao::learn {
@@ -32,14 +33,6 @@ constexpr double kUnknownDevMax = 0.2;  // share of dev rows with labels train l
 constexpr auto kSaveEvery = std::chrono::minutes(10);
 
 using Clock = std::chrono::steady_clock;
-
-// Mixes two numbers into a seed (splitmix64's finaliser).
-std::uint64_t mix(std::uint64_t a, std::uint64_t b) {
-  std::uint64_t x = a * 0x9E3779B97F4A7C15U + b + 0x9E3779B97F4A7C15U;
-  x = (x ^ (x >> 30U)) * 0xBF58476D1CE4E5B9U;
-  x = (x ^ (x >> 27U)) * 0x94D049BB133111EBU;
-  return x ^ (x >> 31U);
-}
 
 std::string percent(double share) {
   char text[32];
@@ -158,11 +151,15 @@ class Finetuner {
             {"threads", at::get_num_threads()}};
   }
 
+  [[nodiscard]] std::int64_t stop_step() const {
+    return options_.stop_after > 0 ? options_.stop_after : -1;
+  }
+
   [[nodiscard]] std::uint64_t seed() const { return static_cast<std::uint64_t>(options_.seed); }
 
   [[nodiscard]] std::vector<std::vector<std::size_t>> batches_of(std::int64_t epoch) const {
     return plan_batches(examples_, static_cast<std::size_t>(options_.batch), kBatchTokens,
-                        mix(seed(), static_cast<std::uint64_t>(epoch) + 1));
+                        mix_seed(seed(), static_cast<std::uint64_t>(epoch) + 1));
   }
 
   Status run_epoch() {
@@ -175,7 +172,7 @@ class Finetuner {
     epoch_loss_ = json_number(state_.notes, "epoch_loss").value_or(0);
     Clock::time_point last = Clock::now();
     for (; state_.batch_in_epoch < count; ++state_.batch_in_epoch, ++state_.step) {
-      if (stop_.load()) return interrupted();
+      if (stop_.load() || state_.step == stop_step()) return interrupted();
       if (Clock::now() - saved_ > kSaveEvery) QIAO_TRY(save());
       const auto& chosen = batches[static_cast<std::size_t>(state_.batch_in_epoch)];
       QIAO_ASSIGN(const double loss, learn(chosen));
@@ -189,7 +186,7 @@ class Finetuner {
   // One step. Its dropout depends on seed and step alone, so that a resumed run repeats it.
   Result<double> learn(const std::vector<std::size_t>& chosen) {
     const auto step = static_cast<std::uint64_t>(state_.step);
-    torch::manual_seed(mix(seed(), (std::uint64_t{1} << 32U) + step));
+    torch::manual_seed(mix_seed(seed(), (std::uint64_t{1} << 32U) + step));
     const Batch batch = make_batch(examples_, chosen, options_.task, bundle_.tokenizer.pad());
     optimiser_.zero_gradients();
     const torch::Tensor loss = loss_of(batch);
@@ -331,7 +328,7 @@ Status check_options(Disk& disk, const FinetuneOptions& options) {
 
 // The base with a fresh head. Takes the base's tokenizer.
 Result<Bundle> bundle_of(BaseModel& base, const FinetuneOptions& options, Labels labels) {
-  torch::manual_seed(mix(static_cast<std::uint64_t>(options.seed), 0));
+  torch::manual_seed(mix_seed(static_cast<std::uint64_t>(options.seed), 0));
   TextModel model(base.shape, options.task, static_cast<std::int64_t>(labels.size()),
                   options.dropout);
   QIAO_TRY(load_weights(weights_of(model->encoder), *base.weights));

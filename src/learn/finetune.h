@@ -30,7 +30,8 @@ struct FinetuneOptions {
   double smoothing = 0.1;      // of the labels
   bool class_weights = false;  // rare labels count more
   std::int64_t tokens_max = 256;
-  bool bfloat16 = true;  // where the CPU can
+  bool bfloat16 = true;         // where the CPU can
+  std::int64_t stop_after = 0;  // save and stop after this many steps in all; 0: never
   bool resume = false;
 };
 

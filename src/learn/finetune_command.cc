@@ -5,6 +5,7 @@
 #include "learn/bundle.h"
 #include "learn/commands.h"
 #include "learn/finetune.h"
+#include "learn/threads.h"
 
 namespace qiao::learn {
 namespace {
@@ -25,6 +26,7 @@ void declare(Arguments& arguments, FinetuneOptions& options, std::string& task) 
   arguments.add("--dropout", "X", options.dropout, Text::kLearnDropoutHelp);
   arguments.add("--smoothing", "X", options.smoothing, Text::kLearnSmoothingHelp);
   arguments.add("--tokens", "N", options.tokens_max, Text::kLearnTokensHelp);
+  arguments.add("--stop-after", "N", options.stop_after, Text::kLearnStopAfterHelp);
   arguments.add_flag("--class-weights", options.class_weights, Text::kLearnClassWeightsHelp);
   arguments.add_flag("--resume", options.resume, Text::kLearnResumeHelp);
 }
@@ -34,9 +36,11 @@ void declare(Arguments& arguments, FinetuneOptions& options, std::string& task) 
 Status run_finetune(const Session& session, const std::vector<std::string>& words) {
   FinetuneOptions options;
   std::string task = "classify";
+  std::int64_t threads = 0;
   bool full_precision = false;
   Arguments arguments("train finetune");
   declare(arguments, options, task);
+  arguments.add("--threads", "N", threads, Text::kLearnThreadsHelp);
   arguments.add_flag("--fp32", full_precision, Text::kLearnFp32Help);
   QIAO_TRY(arguments.parse(words));
   if (arguments.help_wanted()) {
@@ -45,6 +49,7 @@ Status run_finetune(const Session& session, const std::vector<std::string>& word
   }
   QIAO_ASSIGN(options.task, parse_task(task));
   options.bfloat16 = !full_precision;
+  set_threads(threads);
   SystemDisk disk;
   Progress progress(session.language, session.terminal);
   QIAO_ASSIGN(const Json card, finetune(disk, options, progress, session.stop));

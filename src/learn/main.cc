@@ -4,11 +4,11 @@
 
 #include <atomic>
 #include <csignal>
-#include <cstdlib>
 #include <exception>
 #include <iostream>
 
 #include "learn/commands.h"
+#include "learn/threads.h"
 
 namespace qiao::learn {
 namespace {
@@ -71,16 +71,21 @@ int run(int argc, char** argv) {
 }  // namespace
 
 const std::vector<Verb>& verbs() {
-  static const std::vector<Verb> all = {{"finetune", Text::kLearnFinetune, &run_finetune},
-                                        {"eval", Text::kLearnEval, &run_eval}};
+  static const std::vector<Verb> all = {
+      {"finetune", Text::kLearnFinetune, &run_finetune},
+      {"eval", Text::kLearnEval, &run_eval},
+      {"pretrain", Text::kLearnPretrain, &run_pretrain},
+      {"compare", Text::kLearnCompare, &run_compare},
+      {"sample", Text::kLearnSample, &run_sample},
+      {"example", Text::kLearnExample, &run_example_verb},
+  };
   return all;
 }
 
 }  // namespace qiao::learn
 
 int main(int argc, char** argv) {
-  // Threads that wait must sleep: spinning ones take the core from those that work.
-  static_cast<void>(::setenv("OMP_WAIT_POLICY", "PASSIVE", 0));
+  qiao::learn::restart_with_passive_waiting(argv);
   std::signal(SIGINT, qiao::learn::on_signal);
   std::signal(SIGTERM, qiao::learn::on_signal);
   return qiao::learn::run(argc, argv);

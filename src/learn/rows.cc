@@ -1,57 +1,41 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "learn/rows.h"
 
-#include <zlib.h>
-
-#include <memory>
 #include <string_view>
+#include <utility>
 
 #include "base/digest.h"
 #include "base/json.h"
+#include "learn/gzip_reader.h"
 #include "text/utf8.h"
 
 namespace qiao::learn {
 namespace {
 
-constexpr unsigned kReadBytes = 1 << 16;
-
 // Lines of a file, gzipped or not.
 class LineReader {
  public:
-  explicit LineReader(const std::string& path) : file_(::gzopen(path.c_str(), "rb"), &::gzclose) {}
-  [[nodiscard]] bool is_open() const { return file_ != nullptr; }
+  explicit LineReader(GzipReader reader) : reader_(std::move(reader)) {}
 
   // False at the end of the file.
   Result<bool> next(std::string& line) {
     line.clear();
     while (true) {
-      const std::size_t end = std::string_view(buffer_).find('\n', at_);
+      const std::size_t end = buffer_.find('\n', at_);
       line.append(buffer_, at_, end == std::string::npos ? end : end - at_);
       if (line.size() > kRowBytesMax) return invalid_argument("the line is longer than 1 MiB");
       if (end != std::string::npos) {
         at_ = end + 1;
         return true;
       }
-      QIAO_ASSIGN(const bool more, fill());
-      if (!more) return !line.empty();
+      at_ = 0;
+      QIAO_ASSIGN(buffer_, reader_.next());
+      if (buffer_.empty()) return !line.empty();
     }
   }
 
  private:
-  Result<bool> fill() {
-    buffer_.resize(kReadBytes);
-    at_ = 0;
-    const int got = ::gzread(file_.get(), buffer_.data(), kReadBytes);
-    buffer_.resize(got > 0 ? static_cast<std::size_t>(got) : 0);
-    int fault = Z_OK;
-    static_cast<void>(::gzerror(file_.get(), &fault));
-    if (got < 0 || (fault != Z_OK && fault != Z_STREAM_END)) {
-      return Error{Code::kCorrupt, "the gzip stream is damaged or cut"};
-    }
-    return got > 0;
-  }
-
-  std::unique_ptr<gzFile_s, int (*)(gzFile)> file_;
+  GzipReader reader_;
   std::string buffer_;
   std::size_t at_ = 0;
 };
@@ -111,8 +95,8 @@ bool is_blank(std::string_view line) {
 Result<RowFile> read_rows(const std::string& path, Task task) {
   RowFile file{path, {}, {}};
   QIAO_ASSIGN(file.sha256, sha256_file_hex(path));
-  LineReader lines(path);
-  if (!lines.is_open()) return unavailable("cannot open " + path);
+  QIAO_ASSIGN(GzipReader reader, GzipReader::open(path));
+  LineReader lines(std::move(reader));
   std::string line;
   for (std::size_t number = 1;; ++number) {
     const std::string place = path + ":" + std::to_string(number);

@@ -21,13 +21,11 @@ bool is_blank(char32_t code) {
   return code == '\t' || code == '\n' || code == '\r' || u_isUWhiteSpace(code_of(code)) != 0;
 }
 
-// General category C*: controls, formats, surrogates, private use and unassigned. Tab and line ends
-// are blanks.
+// Controls, formats and private use (unassigned characters stay). Tab and line ends are blanks.
 bool is_dropped(char32_t code) {
   if (code == '\t' || code == '\n' || code == '\r') return false;
   if (code == 0 || code == kReplacement) return true;
-  constexpr std::uint32_t kOther =
-      U_GC_CC_MASK | U_GC_CF_MASK | U_GC_CO_MASK | U_GC_CS_MASK | U_GC_CN_MASK;
+  constexpr std::uint32_t kOther = U_GC_CC_MASK | U_GC_CF_MASK | U_GC_CO_MASK | U_GC_CS_MASK;
   return (U_GET_GC_MASK(code_of(code)) & kOther) != 0;
 }
 

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <string>
+
+#include "base/disk.h"
+#include "base/json.h"
+#include "learn/language_model.h"
+#include "learn/progress.h"
+
+namespace qiao::learn {
+
+// The defaults are nanoGPT's published configuration for a CPU
+// (github.com/karpathy/nanoGPT, README: Shakespeare characters, validation loss 1.88).
+struct PretrainOptions {
+  std::string text;          // a file of plain text, perhaps gzipped
+  std::string out;           // the bundle's folder; must not exist
+  LanguageModelShape shape;  // the vocabulary is taken from the text
+  std::int64_t batch = 12;
+  std::int64_t steps = 2000;
+  double rate = 1e-3;  // falls to a tenth of it
+  std::int64_t warmup = 100;
+  double weight_decay = 0.1;
+  double dropout = 0;
+  double held_out = 0.1;  // the end of the text, for validation
+  std::int64_t seed = 1;
+  std::int64_t stop_after = 0;  // save and stop after this many steps in all; 0: never
+  bool bfloat16 = true;
+  bool resume = false;
+};
+
+inline constexpr std::size_t kTextBytesMax = std::size_t{1} << 30;
+
+// Trains a model of the next character from nothing and writes it as the bundle `out`: the state
+// with the lowest validation loss. Saves, stops and resumes as finetune() does, to the same bits.
+// Returns the card (`validation_loss` over the whole held-out text, `curve`, `weights`,
+// `tokens_per_second`).
+Result<Json> pretrain(Disk& disk, const PretrainOptions& options, Progress& progress,
+                      const std::atomic<bool>& stop);
+
+}  // namespace qiao::learn
