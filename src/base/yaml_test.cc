@@ -134,6 +134,7 @@ TEST(YamlReader, MergesNestedFaults) {
 
 TEST(Nearest, SuggestsOnlyWhatIsNear) {
   EXPECT_EQ(nearest("serv", {"serve", "send"}), "serve");
+  EXPECT_EQ(nearest("sevre", {"send", "serve"}), "serve") << "two letters swapped are one slip";
   EXPECT_EQ(nearest("zzzzzz", {"serve", "send"}), std::nullopt);
   EXPECT_EQ(nearest("", {}), std::nullopt);
 }

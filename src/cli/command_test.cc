@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/command.h"
+
+#include <gtest/gtest.h>
+
+#include <set>
+
+#include "cli/exit_status.h"
+
+namespace qiao::cli {
+namespace {
+
+struct Outcome {
+  int status = 0;
+  std::string out;
+  std::string err;
+};
+
+Outcome run(const std::vector<std::string>& arguments, Language language = Language::kEnglish) {
+  ::testing::internal::CaptureStdout();
+  ::testing::internal::CaptureStderr();
+  Session session;
+  session.language = language;
+  Outcome outcome;
+  outcome.status = run_command_line(session, arguments);
+  outcome.out = ::testing::internal::GetCapturedStdout();
+  outcome.err = ::testing::internal::GetCapturedStderr();
+  return outcome;
+}
+
+TEST(ExitStatus, OneForEachClassAndNoneTwice) {
+  std::set<int> seen{kExitOk, kExitNegative, kExitUsage};
+  for (int number = 1; number <= static_cast<int>(Code::kInternal); ++number)
+    EXPECT_TRUE(seen.insert(exit_status(static_cast<Code>(number))).second);
+  EXPECT_EQ(exit_status(Code::kInvalidArgument), 3);
+  EXPECT_EQ(exit_status(Code::kUnavailable), 13);
+  EXPECT_EQ(exit_status(Code::kInternal), 17);
+}
+
+TEST(CommandLine, HelpNamesEveryVerb) {
+  const Outcome help = run({"--help"});
+  EXPECT_EQ(help.status, kExitOk);
+  for (const Command& command : all_commands()) {
+    EXPECT_EQ(help.out.find("\n  " + command.name + " ") != std::string::npos, !command.hidden)
+        << command.name;
+  }
+}
+
+TEST(CommandLine, EveryVerbHasItsOwnHelpWithAnExample) {
+  for (const Command& command : all_commands()) {
+    if (command.hidden) continue;
+    std::vector<std::string> words;
+    const std::size_t space = command.name.find(' ');
+    words.push_back(command.name.substr(0, space));
+    if (space != std::string::npos) words.push_back(command.name.substr(space + 1));
+    words.emplace_back("--help");
+    const Outcome help = run(words);
+    EXPECT_EQ(help.status, kExitOk) << command.name;
+    EXPECT_NE(help.out.find("qiao " + command.name), std::string::npos) << help.out;
+    EXPECT_NE(help.out.find(command.example), std::string::npos) << command.name;
+    EXPECT_NE(help.out.find("--json"), std::string::npos) << command.name;
+  }
+}
+
+TEST(CommandLine, ATypoNamesTheNearestVerb) {
+  Outcome typo = run({"sevre"});
+  EXPECT_EQ(typo.status, kExitUsage);
+  EXPECT_NE(typo.err.find("serve"), std::string::npos) << typo.err;
+  typo = run({"stream", "peak"});
+  EXPECT_EQ(typo.status, kExitUsage);
+  EXPECT_NE(typo.err.find("stream peek"), std::string::npos) << typo.err;
+}
+
+TEST(CommandLine, NothingAtAllIsAWrongUse) {
+  EXPECT_EQ(run({}).status, kExitUsage);
+  EXPECT_EQ(run({"stream"}).status, kExitUsage);
+  EXPECT_EQ(run({"pub"}).status, kExitUsage);
+  EXPECT_EQ(run({"version", "--nope"}).status, kExitUsage);
+}
+
+TEST(CommandLine, TextsComeInChineseToo) {
+  const Outcome help = run({"--lang", "zh", "help", "pub"}, Language::kChinese);
+  EXPECT_EQ(help.status, kExitOk);
+  EXPECT_NE(help.out.find("发布消息"), std::string::npos) << help.out;
+}
+
+TEST(CommandLine, OptionsBeforeTheVerbCount) {
+  const Outcome version = run({"--json", "version"});
+  EXPECT_EQ(version.status, kExitOk);
+  EXPECT_TRUE(parse_json(version.out)) << version.out;
+}
+
+TEST(CommandLine, AnErrorHasTheStatusOfItsClass) {
+  const Outcome refused = run({"pub", "a.b", "x", "--server", "http://127.0.0.1:9", "--key", "k"});
+  EXPECT_EQ(refused.status, exit_status(Code::kUnavailable));
+  EXPECT_NE(refused.err.find("127.0.0.1:9"), std::string::npos) << refused.err;
+  EXPECT_EQ(refused.out, "");
+  const Outcome bad = run({"pub", "a..b", "x", "--server", "http://127.0.0.1:9", "--key", "k"});
+  EXPECT_EQ(bad.status, exit_status(Code::kInvalidArgument));
+}
+
+TEST(CommandLine, WithJsonAnErrorIsJsonToo) {
+  const Outcome refused =
+      run({"pub", "a.b", "x", "--json", "--server", "http://127.0.0.1:9", "--key", "k"});
+  const auto json = parse_json(refused.err);
+  ASSERT_TRUE(json) << refused.err;
+  EXPECT_EQ((*json)["error"]["code"], "unavailable");
+}
+
+TEST(CommandLine, CompletionKnowsVerbsAndOptions) {
+  for (const std::string shell : {"bash", "zsh", "fish"}) {
+    const Outcome script = run({"completion", shell});
+    EXPECT_EQ(script.status, kExitOk);
+    EXPECT_NE(script.out.find("peek"), std::string::npos) << shell;
+    EXPECT_NE(script.out.find("conversation"), std::string::npos) << shell;
+    EXPECT_EQ(script.out.find("worker"), std::string::npos) << "hidden verbs stay hidden";
+  }
+  EXPECT_EQ(run({"completion", "csh"}).status, exit_status(Code::kInvalidArgument));
+}
+
+}  // namespace
+}  // namespace qiao::cli

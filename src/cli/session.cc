@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/session.h"
+
+#include "cli/display_width.h"
+#include "cli/exit_status.h"
+
+namespace qiao::cli {
+
+int report(Session& session, const Error& error) {
+  Output& err = session.terminal.err;
+  if (session.json) {
+    err.line(dump_json(Json{{"error",
+                             {{"code", name_of(error.code)},
+                              {"number", static_cast<int>(error.code)},
+                              {"message", error.message}}}}));
+  } else {
+    err.line(err.paint(Style::kBad, session.say(Text::kCliError)) + printable(error.message));
+  }
+  return exit_status(error.code);
+}
+
+}  // namespace qiao::cli
