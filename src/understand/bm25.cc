@@ -11,9 +11,8 @@ namespace qiao {
 namespace {
 
 constexpr double kRepeats = 1.2;  // BM25's k1: the second time a term counts 0.375 more, not 1
-// A message is longer than an example rather than shorter, and says the same in words of its own:
-// what the example has and the message lacks counts more.
-constexpr double kQueryShare = 0.4;
+// What either side lacks counts the same.
+constexpr double kQueryShare = 0.5;
 
 // BM25's length term is left out (b = 0): both texts' weights stand in the denominator already.
 double saturate(double count) {

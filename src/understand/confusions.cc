@@ -34,7 +34,7 @@ Result<std::vector<Confusion>> find_confusions(
     for (std::size_t label = 0; label < scores.size(); ++label) {
       if (scores[label].score > scores[other].score) other = label;
     }
-    if (other == example.label) continue;
+    if (other == example.label || scores[other].score < kEvenScore) continue;
     confusions.push_back({names[example.label], example.text, names[other],
                           scores[example.label].score, scores[other].score,
                           index.examples()[scores[other].example].text});

@@ -11,8 +11,8 @@
 
 namespace qiao {
 
-// An example that, taken out of its own label, lies nearer to another one: a message like it will
-// be routed there.
+// An example that, taken out of its own label, lies nearer to another one, and near enough to be
+// taken (kEvenScore): a message like it will be routed there.
 struct Confusion {
   std::string label;      // where the example is written
   std::string example;    // its text

@@ -6,8 +6,8 @@
 
 #include "text/language.h"
 #include "text/normalise.h"
+#include "understand/background.h"
 #include "understand/clauses.h"
-#include "understand/fusion.h"
 
 namespace qiao {
 namespace {
@@ -50,6 +50,9 @@ Status ExampleIndex::encode_language(Language language, Model& encoder) {
   for (std::size_t i = 0; i < examples_.size(); ++i) {
     if (languages_[i] == language) ours.push_back(i);
   }
+  if (ours.empty()) return {};
+  QIAO_ASSIGN(background_[static_cast<std::size_t>(language)],
+              encode_background(language, encoder));
   for (std::size_t begin = 0; begin < ours.size(); begin += kEncodeBatch) {
     const std::size_t end = std::min(ours.size(), begin + kEncodeBatch);
     std::vector<std::string> texts;
@@ -65,15 +68,26 @@ std::span<const float> ExampleIndex::vector_of(std::size_t example) const {
   return vectors_[example];
 }
 
+std::vector<std::optional<Nearness>> ExampleIndex::measure(const ExampleQuery& query) const {
+  std::vector<std::optional<Nearness>> measured(examples_.size());
+  if (query.vector.empty() || !query.language) return measured;
+  const auto& background = background_[static_cast<std::size_t>(*query.language)];
+  if (background.size() != query.vector.size()) return measured;
+  const double usual = cosine_of(query.vector, background);
+  for (std::size_t i = 0; i < examples_.size(); ++i) {
+    if (vectors_[i].size() != query.vector.size() || languages_[i] != query.language) continue;
+    measured[i] = {cosine_of(query.vector, vectors_[i]), usual};
+  }
+  return measured;
+}
+
 std::vector<double> ExampleIndex::score_examples(const ExampleQuery& query) const {
   std::vector<double> scores = bm25_.likeness(bm25_.weigh(query.text));
+  const std::vector<std::optional<Nearness>> measured = measure(query);
   const std::string key = match_key(query.text);
   for (std::size_t i = 0; i < scores.size(); ++i) {
-    const bool dense = !query.vector.empty() && languages_[i] == query.language &&
-                       vectors_[i].size() == query.vector.size();
-    Evidence evidence{scores[i], std::nullopt};
-    if (dense) evidence.cosine = cosine_of(query.vector, vectors_[i]);
-    scores[i] = !key.empty() && key == keys_[i] ? 1 : fuse(evidence);
+    const bool same = !key.empty() && key == keys_[i];
+    scores[i] = same ? 1 : fuse({scores[i], measured[i]});
   }
   return scores;
 }

@@ -7,12 +7,12 @@
 #include <span>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
 
 #include "base/i18n.h"
 #include "base/result.h"
 #include "understand/bm25.h"
+#include "understand/fusion.h"
 #include "understand/understander.h"
 
 namespace qiao {
@@ -62,6 +62,8 @@ class ExampleIndex {
 
  private:
   Status encode_language(Language language, Model& encoder);
+  // How near the query is to each example it can be compared with by vectors.
+  [[nodiscard]] std::vector<std::optional<Nearness>> measure(const ExampleQuery& query) const;
   [[nodiscard]] std::vector<double> score_examples(const ExampleQuery& query) const;
   [[nodiscard]] std::vector<LabelScore> best_of_labels(const std::vector<double>& scores,
                                                        const ExampleQuery& query) const;
@@ -72,7 +74,8 @@ class ExampleIndex {
   std::vector<std::optional<Language>> languages_;
   std::vector<std::string> keys_;
   Bm25 bm25_;
-  std::vector<std::vector<float>> vectors_;  // of each example; empty: not encoded
+  std::vector<std::vector<float>> vectors_;       // of each example; empty: not encoded
+  std::array<std::vector<float>, 2> background_;  // by language; empty: not encoded
 };
 
 }  // namespace qiao

@@ -5,14 +5,24 @@
 
 namespace qiao {
 
-// What is known of a message and one example.
-struct Evidence {
-  double lexical = 0;            // Bm25::likeness
-  std::optional<double> cosine;  // of the encoder's vectors; nothing without an encoder
+// What an encoder says of a message and one example.
+struct Nearness {
+  double cosine = 0;
+  double usual = 0;  // the message's cosine with anything (background.h)
 };
 
-// One score in [0,1] on one scale, with an encoder or without: about 0.62 is the least that means
-// the same thing, 0.86 the least that asks the same thing in other words. Rises with both.
+// What is known of a message and one example.
+struct Evidence {
+  double lexical = 0;                // Bm25::likeness
+  std::optional<Nearness> nearness;  // nothing without an encoder
+};
+
+// From this score on, a message rather means the same as the example than not.
+inline constexpr double kEvenScore = 0.62;
+
+// One score in [0,1], rising with everything in `evidence`, on one scale with an encoder or
+// without: kEvenScore lies where accepting and refusing are right equally often, 0.86 where it most
+// likely asks the same thing in other words. docs/concepts/understanding.md has the measurements.
 double fuse(const Evidence& evidence);
 
 }  // namespace qiao

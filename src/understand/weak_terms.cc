@@ -8,11 +8,11 @@ namespace qiao {
 namespace {
 
 constexpr double kWeakShare = 0.15;
+constexpr double kAskingShare = 0.35;
 constexpr double kCharacterShare = 0.5;
 constexpr std::size_t kHanBytes = 3;  // of one character of the basic plane in UTF-8
 
-// Pronouns, particles, auxiliaries, politeness. Question words stay: "how long" and "how much" ask
-// for different things.
+// Pronouns, particles, auxiliaries, politeness.
 const std::unordered_set<std::string_view>& weak_terms() {
   static const std::unordered_set<std::string_view> terms = {
       "我",    "你",   "您",    "他",     "她",   "们",    "的",     "了",   "吗",  "呢",  "吧",
@@ -26,6 +26,14 @@ const std::unordered_set<std::string_view>& weak_terms() {
       "i'd",   "it's", "let",   "some",   "any",  "just",  "so",     "if",   "as",  "by",  "want",
       "need",  "like"};
   return terms;
+}
+
+// "How do I pay" and "how do I cook" ask for different things.
+bool is_asking(std::string_view term) {
+  static const std::unordered_set<std::string_view> terms = {
+      "how",  "what", "which", "who",  "why",  "when", "where", "what's", "where's", "多少", "什么",
+      "怎么", "怎样", "如何",  "为什", "哪里", "么",   "什",    "怎",     "何",      "哪",   "少"};
+  return terms.contains(term);
 }
 
 bool is_han(std::string_view term, std::size_t characters) {
@@ -42,6 +50,7 @@ bool is_weak(std::string_view term) {
 
 double share_of_term(std::string_view term) {
   if (is_weak(term)) return kWeakShare;
+  if (is_asking(term)) return kAskingShare;
   return is_han(term, 1) ? kCharacterShare : 1;
 }
 
