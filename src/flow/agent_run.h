@@ -46,6 +46,8 @@ class AgentRun : public std::enable_shared_from_this<AgentRun> {
   void start();
   // Ends it: the model stops, `done` never runs.
   void cancel();
+  // What the agent says without a model, by what its tools have answered so far.
+  [[nodiscard]] std::optional<std::string> plain() const { return processor_.plain(task_); }
 
  private:
   void call_needed_tool(std::size_t index);

@@ -17,15 +17,46 @@ struct Piece {
   Role role = Role::kUser;  // of history
 };
 
-std::string_view language_instruction(Language language) {
-  return language == Language::kChinese ? "Answer in Chinese. 请用中文回答。"
-                                        : "Answer in English.";
+// What a model reads besides the flow's own texts; small models keep to the language they read.
+struct Headings {
+  std::string_view answer;
+  std::string_view rejected;
+  std::string_view better;
+  std::string_view knowledge;
+  std::string_view tool;
+  std::string_view figures;
+};
+constexpr Headings kEnglish{"Answer in English.",    "\nYour last answer was not accepted: ",
+                            ". Write a better one.", "Knowledge:\n",
+                            "Tool result of ",       "Figures:\n"};
+constexpr Headings kChinese{
+    "请用中文回答。", "\n上一个回答没有通过：", "。请重写。", "资料：\n", "工具结果 ", "数字：\n"};
+
+const Headings& headings(Language language) {
+  return language == Language::kChinese ? kChinese : kEnglish;
 }
 
 std::string instruction_of(const AgentTask& task) {
-  std::string text(language_instruction(task.language));
+  const Headings& words = headings(task.language);
+  std::string text(words.answer);
   if (!task.rejection.empty()) {
-    text += "\nYour last answer was not accepted: " + task.rejection + ". Write a better one.";
+    text.append(words.rejected).append(task.rejection).append(words.better);
+  }
+  return text;
+}
+
+// A tool's answer in the fewest tokens: flat objects as lines, and of fields written per language
+// (status_zh, status_en) only the user's.
+std::string tool_text(const Json& result, Language language) {
+  if (!result.is_object()) return dump_json(result);
+  const std::string_view ours = language == Language::kChinese ? "_zh" : "_en";
+  const std::string_view theirs = language == Language::kChinese ? "_en" : "_zh";
+  std::string text;
+  for (const auto& [key, value] : result.items()) {
+    if (std::string_view(key).ends_with(theirs)) continue;
+    const bool localized = std::string_view(key).ends_with(ours);
+    text += (text.empty() ? "" : "\n") + (localized ? key.substr(0, key.size() - 3) : key) + ": ";
+    text += value.is_string() ? value.get<std::string>() : dump_json(value);
   }
   return text;
 }
@@ -59,8 +90,8 @@ std::vector<Piece> knowledge_pieces(const AgentTask& task, const TokenEstimate& 
 std::vector<Piece> tool_pieces(const AgentTask& task, const TokenEstimate& estimate) {
   std::vector<Piece> pieces;
   for (const ToolOutcome& outcome : task.tools) {
-    const std::string answer =
-        outcome.error.empty() ? dump_json(outcome.result) : "failed: " + outcome.error;
+    const std::string answer = outcome.error.empty() ? tool_text(outcome.result, task.language)
+                                                     : "failed: " + outcome.error;
     pieces.push_back(
         make_piece("tool", outcome.tool, cut_utf8(answer, kToolTextBytesMax), estimate));
   }
@@ -99,12 +130,14 @@ std::string cut_to_tokens(const std::string& text, std::int32_t tokens,
 }
 
 std::string join_given(const std::vector<Piece>& knowledge, const std::vector<Piece>& tools,
-                       std::string_view figures) {
+                       std::string_view figures, const Headings& words) {
   std::string given;
-  if (!knowledge.empty()) given += "Knowledge:\n";
+  if (!knowledge.empty()) given += words.knowledge;
   for (const Piece& piece : knowledge) given += piece.text + "\n";
-  for (const Piece& piece : tools) given += "Tool " + piece.part.source + ":\n" + piece.text + "\n";
-  if (!figures.empty()) given.append("Figures:\n").append(figures).append("\n");
+  for (const Piece& piece : tools) {
+    given.append(words.tool).append(piece.part.source).append(":\n").append(piece.text) += "\n";
+  }
+  if (!figures.empty()) given.append(words.figures).append(figures).append("\n");
   return given;
 }
 
@@ -136,17 +169,17 @@ std::int32_t TokenEstimate::count(std::string_view text) const {
 }
 
 TokenEstimate TokenEstimate::measure(Model& model) {
-  static constexpr std::string_view kChinese =
+  static constexpr std::string_view kChineseText =
       "您好，您的订单已经发货，预计明天送达。如需退货，请在签收后七天内申请。";
-  static constexpr std::string_view kEnglish =
+  static constexpr std::string_view kEnglishText =
       "Your order has been shipped and should arrive tomorrow; you may return it within 7 days.";
   TokenEstimate estimate;
-  const auto chinese = model.count_tokens(kChinese);
-  const auto english = model.count_tokens(kEnglish);
+  const auto chinese = model.count_tokens(kChineseText);
+  const auto english = model.count_tokens(kEnglishText);
   // A tenth more than measured: other texts split worse than these two.
-  if (chinese && *chinese > 0) estimate.per_wide = 1.1 * *chinese / (kChinese.size() / 3.0);
+  if (chinese && *chinese > 0) estimate.per_wide = 1.1 * *chinese / (kChineseText.size() / 3.0);
   if (english && *english > 0) {
-    estimate.per_other = 1.1 * *english / static_cast<double>(kEnglish.size());
+    estimate.per_other = 1.1 * *english / static_cast<double>(kEnglishText.size());
   }
   return estimate;
 }
@@ -155,7 +188,8 @@ Context build_context(const AgentTask& task, std::string_view figures,
                       const TokenEstimate& estimate) {
   Context context;
   const AgentConfig& agent = *task.agent;
-  const Piece system = make_piece("system", agent.prompt_file, agent.prompt, estimate);
+  const Piece system = make_piece("system", agent.prompt_file.in(task.language),
+                                  agent.prompt.in(task.language), estimate);
   const Piece instruction = make_piece("instruction", "", instruction_of(task), estimate);
   Piece user = make_piece("user", task.message_id, task.text, estimate);
   std::vector<Piece> history = history_pieces(task, estimate);
@@ -191,9 +225,9 @@ Context build_context(const AgentTask& task, std::string_view figures,
     }
   }
 
-  context.given = join_given(knowledge, tools, figures);
-  if (!agent.prompt.empty()) {
-    context.turns.push_back({Role::kSystem, agent.prompt, {}, {}});
+  context.given = join_given(knowledge, tools, figures, headings(task.language));
+  if (!system.text.empty()) {
+    context.turns.push_back({Role::kSystem, system.text, {}, {}});
     context.shared_turns = 1;
   }
   for (const Piece& piece : history) context.turns.push_back({piece.role, piece.text, {}, {}});

@@ -16,8 +16,8 @@ class ContextTest : public ::testing::Test {
  protected:
   ContextTest() {
     agent_.name = "help";
-    agent_.prompt = "You are kind.";
-    agent_.prompt_file = "prompts/help.md";
+    agent_.prompt = {"你很友好。", "You are kind."};
+    agent_.prompt_file = {"help.zh.md", "prompts/help.md"};
     agent_.context_tokens = 400;
     conversation_ = std::make_shared<Conversation>();
     task_.agent = &agent_;
@@ -104,6 +104,18 @@ TEST_F(ContextTest, CountsCharactersOfAChineseTextThatIsCut) {
   const Context context = build();
   EXPECT_EQ(context.input_read * 3, context.turns.back().content.size());
   EXPECT_GT(context.input_read, 100U);
+}
+
+TEST_F(ContextTest, SpeaksTheUsersLanguageToTheModel) {
+  task_.language = Language::kChinese;
+  ToolOutcome outcome;
+  outcome.tool = "look";
+  outcome.result = Json{{"number", 7}, {"state_zh", "已发货"}, {"state_en", "sent"}};
+  task_.tools = {outcome};
+  const Context context = build();
+  EXPECT_EQ(context.turns[0].content, "你很友好。");
+  EXPECT_EQ(context.given, "工具结果 look:\nnumber: 7\nstate: 已发货\n");
+  EXPECT_EQ(context.parts[0].source, "help.zh.md");
 }
 
 TEST_F(ContextTest, TellsTheModelWhyItsDraftWasRejected) {

@@ -337,6 +337,18 @@ class GameFlowTest : public EngineTest {
   }
 };
 
+TEST_F(GameFlowTest, ARestartRemembersTheGame) {
+  rig_.with_history = true;
+  start();
+  rig_.say("成语接龙");
+  ASSERT_TRUE(rig_.run_until([&] { return rig_.replies().size() == 1; }));
+  start();
+  rig_.say("提示");
+  ASSERT_TRUE(rig_.run_until([&] { return rig_.replies().size() == 2; }));
+  EXPECT_EQ(rig_.events("decision").back()["tier"], "game");
+  EXPECT_EQ(rig_.events("conversation").back()["turn"], 2);
+}
+
 TEST_F(GameFlowTest, AGameRunsUntilItIsOver) {
   start();
   rig_.say("成语接龙");

@@ -56,7 +56,7 @@ Json to_json(const AgentConfig& agent) {
   Json json{{"name", agent.name}, {"kind", name_of(agent.kind)}};
   const bool models = agent.kind == AgentKind::kModel || agent.kind == AgentKind::kTable;
   if (models) json["model"] = agent.model;
-  if (models) json["prompt"] = agent.prompt_file;
+  if (models) json["prompt"] = to_json(agent.prompt_file);
   if (!agent.tools.empty()) json["tools"] = agent.tools;
   if (!agent.game.empty()) json["game"] = agent.game;
   if (models) {

@@ -69,8 +69,8 @@ struct AgentConfig {
   std::string name;
   AgentKind kind = AgentKind::kModel;
   std::string model = "chat";
-  std::string prompt;  // the text, not the path
-  std::string prompt_file;
+  Localized prompt;  // the texts, not the paths
+  Localized prompt_file;
   std::vector<std::string> tools;
   ToolChoice tool_choice = ToolChoice::kAuto;
   bool knowledge = false;

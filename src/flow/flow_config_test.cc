@@ -89,7 +89,7 @@ budget: { hops: 3, tokens: 900, wall: 5s }
   EXPECT_EQ(config->knowledge.entries.size(), 1U);
   EXPECT_EQ(config->tool("look")->method, "POST");
   const AgentConfig& help = *config->agent("help");
-  EXPECT_EQ(help.prompt, "You are kind.");
+  EXPECT_EQ(help.prompt.zh, "You are kind.");
   EXPECT_EQ(help.filters.at(1).argument, "json");
   // A template that shows a tool's field cannot do without the tool.
   EXPECT_EQ(help.tool_choice, ToolChoice::kRequired);

@@ -39,7 +39,7 @@ struct PartReader {
   ToolConfig tool(const std::string& name, const YamlNode& node);
   void http(const YamlNode& node, ToolConfig& tool);
   AgentConfig agent(const std::string& name, const YamlNode& node);
-  void agent_prompt(CheckedReader& reader, AgentConfig& agent);
+  std::string prompt(const YamlNode& node, const std::string& file);
   void agent_limits(CheckedReader& reader, AgentConfig& agent);
   std::vector<FilterConfig> filters(const YamlNode& node);
   void add_knowledge(const YamlNode& files, const std::string& path, KnowledgeConfig& knowledge);

@@ -96,22 +96,20 @@ std::vector<FilterConfig> PartReader::filters(const YamlNode& node) {
   return filters;
 }
 
-void PartReader::agent_prompt(CheckedReader& reader, AgentConfig& agent) {
-  const auto file = reader.get_string("prompt");
-  if (!file) return;
-  const YamlNode& at = reader.place("prompt");
-  agent.prompt_file = *file;
-  const std::string path = inside(at, *file);
-  if (path.empty()) return;
+std::string PartReader::prompt(const YamlNode& node, const std::string& file) {
+  const std::string path = inside(node, file);
+  if (path.empty()) return {};
   auto text = read_file(path, kFlowPromptBytesMax);
   if (!text) {
-    faults.at(at, "cannot read the prompt: " + text.error().message);
-  } else if (!valid_utf8(*text)) {
-    faults.at(at, "the prompt " + *file + " is not UTF-8 text");
-  } else {
-    agent.prompt = std::move(*text);
-    agent.prompt.erase(agent.prompt.find_last_not_of(" \r\n\t") + 1);
+    faults.at(node, "cannot read the prompt: " + text.error().message);
+    return {};
   }
+  if (!valid_utf8(*text)) {
+    faults.at(node, "the prompt " + file + " is not UTF-8 text");
+    return {};
+  }
+  text->erase(text->find_last_not_of(" \r\n\t") + 1);
+  return std::move(*text);
 }
 
 void PartReader::agent_limits(CheckedReader& reader, AgentConfig& agent) {
@@ -132,7 +130,11 @@ AgentConfig PartReader::agent(const std::string& name, const YamlNode& node) {
   CheckedReader reader(node, faults);
   agent.kind = static_cast<AgentKind>(reader.choice("kind", kKinds));
   agent.model = reader.get_string("model").value_or(agent.model);
-  agent_prompt(reader, agent);
+  agent.prompt_file = reader.localized("prompt");
+  if (reader.get_node("prompt") != nullptr) {
+    const YamlNode& at = reader.place("prompt");
+    agent.prompt = {prompt(at, agent.prompt_file.zh), prompt(at, agent.prompt_file.en)};
+  }
   agent.tools = reader.texts("tools");
   agent.tool_choice = static_cast<ToolChoice>(reader.choice("tool_choice", kChoices));
   agent.knowledge = reader.get_bool("knowledge").value_or(false);

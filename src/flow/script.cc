@@ -2,7 +2,6 @@
 #include "flow/script.h"
 
 #include <algorithm>
-#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <future>
@@ -123,10 +122,11 @@ class Stage {
     return started.get_future().get();
   }
 
-  Result<TurnEnd> say(const std::string& text, const std::string& conversation,
+  // The message's id is the dice of games: the same script always plays the same game.
+  Result<TurnEnd> say(const std::string& text, const std::string& conversation, std::size_t turn,
                       std::int64_t timeout_ms) {
     Message message = text_message(input_, text, conversation);
-    message.id = ids_.next();
+    message.id = conversation + "-" + std::to_string(turn);
     message.source = "user";
     const auto reader = std::make_shared<TurnReader>();
     QIAO_ASSIGN(const auto attached, streams_.attach(message.id, 0, [reader](const auto& event) {
@@ -228,15 +228,15 @@ std::vector<std::string> missing(const Script& script, const std::set<std::strin
   return missing;
 }
 
-ScriptOutcome play(Stage& stage, const Script& script, const ScriptOptions& options) {
-  static std::atomic<std::uint64_t> conversations{0};
+ScriptOutcome play(Stage& stage, const Script& script, const std::string& conversation,
+                   const ScriptOptions& options) {
   ScriptOutcome outcome;
   outcome.name = script.name;
   outcome.file = script.file;
   const auto begin = SteadyClock::now();
-  const std::string conversation = "script-" + std::to_string(++conversations);
-  for (const ScriptTurn& turn : script.turns) {
-    const auto end = stage.say(turn.say, conversation, options.turn_timeout_ms);
+  for (std::size_t i = 0; i < script.turns.size(); ++i) {
+    const ScriptTurn& turn = script.turns[i];
+    const auto end = stage.say(turn.say, conversation, i + 1, options.turn_timeout_ms);
     if (!end) {
       outcome.details.push_back(turn.where + end.error().message);
       break;  // what follows would be judged by a conversation that went wrong
@@ -292,7 +292,8 @@ Result<std::vector<ScriptOutcome>> run_scripts(
   for (const flow::Script& script : scripts) {
     const auto lacking = flow::missing(script, chats, models, options);
     played->play(script.lines);
-    outcomes.push_back(lacking.empty() ? flow::play(stage, script, options)
+    const std::string conversation = "script-" + std::to_string(outcomes.size() + 1);
+    outcomes.push_back(lacking.empty() ? flow::play(stage, script, conversation, options)
                                        : flow::skipped(script, lacking));
     if (on_outcome) on_outcome(outcomes.back());
   }

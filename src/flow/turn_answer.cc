@@ -129,11 +129,9 @@ void Turn::wall_is_over() {
   phase_ = Phase::kAnswering;
   note("budget", Json{{"spent", "wall"}});
   stream_.reset("the turn's time is over");
-  if (agent_ != nullptr) {
-    if (auto plain = parts_.agents.at(agent_->name)->plain(task_for(*agent_))) {
-      answer_.filter = "template";
-      return reply(std::move(*plain), false);
-    }
+  if (auto plain = run_ ? run_->plain() : std::nullopt) {
+    answer_.filter = "template";
+    return reply(std::move(*plain), false);
   }
   fall_back({Code::kDeadline, "the turn's time is over"});
 }

@@ -21,12 +21,14 @@ def look_up(number):
     return dict(zip(FIELDS, row)) if row else None
 
 
-def summary(order):
-    """What the flow says when no model words it."""
-    number, item_zh, item_en = order["order_number"], order["item_zh"], order["item_en"]
+def answer_for(order):
+    """The order in one sentence per language (the reply when no model words it) and a few facts."""
+    number = order["order_number"]
     return {
-        "summary_zh": f"您的订单 {number}（{item_zh}）{order['status_zh']}：{order['detail_zh']}",
-        "summary_en": f"Your order {number} ({item_en}) is {order['status_en']}. {order['detail_en']}"}
+        "found": True, "order_number": number, "amount": order["amount"],
+        "courier": order["courier"], "ordered_on": order["ordered_on"],
+        "summary_zh": f"您的订单 {number}（{order['item_zh']}）{order['status_zh']}：{order['detail_zh']}",
+        "summary_en": f"Your order {number} ({order['item_en']}) is {order['status_en']}. {order['detail_en']}"}
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -40,7 +42,7 @@ class Handler(BaseHTTPRequestHandler):
         number = unquote(self.path.removeprefix("/orders/"))
         order = look_up(number)
         if order:
-            return self.answer(200, {"found": True, **order, **summary(order)})
+            return self.answer(200, answer_for(order))
         return self.answer(200, {
             "found": False, "order_number": number,
             "summary_zh": f"没有查到订单 {number}，请核对一下订单号。",

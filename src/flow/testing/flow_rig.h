@@ -64,8 +64,14 @@ class FlowRig {
     auto config = load_flow(folder.path());
     ASSERT_TRUE(config) << config.error().message;
     input = config->input;
-    auto made = FlowEngine::make(
-        std::move(*config), {*broker, *streams, nullptr, models, *loop, clock, *metrics}, options);
+    if (with_history) {
+      auto kept = History::open(folder.path() + "/history.sqlite", log);
+      ASSERT_TRUE(kept) << kept.error().message;
+      history = std::move(*kept);
+    }
+    auto made = FlowEngine::make(std::move(*config),
+                                 {*broker, *streams, history.get(), models, *loop, clock, *metrics},
+                                 options);
     ASSERT_TRUE(made) << made.error().message;
     engine = std::move(*made);
     std::optional<Status> started;
@@ -75,6 +81,7 @@ class FlowRig {
   }
   void crash() {
     engine.reset();
+    history.reset();
     broker.reset();
     loop.reset();
   }
@@ -87,6 +94,7 @@ class FlowRig {
     if (message.id.empty()) message.id = ids.next();
     last_id = message.id;
     broker->publish({std::move(message)}, [](const auto& done) { ASSERT_TRUE(done); });
+    if (history) history->wake();
     loop->run();
   }
   // Runs the loop until `holds`, for what other threads do (tools).
@@ -149,6 +157,8 @@ class FlowRig {
   std::unique_ptr<Streams> streams;
   std::unique_ptr<Metrics> metrics;
   std::unique_ptr<Broker> broker;
+  bool with_history = false;  // then a conversation is rebuilt on threads: run_until()
+  std::unique_ptr<History> history;
   std::unique_ptr<FlowEngine> engine;
   std::string input;
   std::string last_id;
