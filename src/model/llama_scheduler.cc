@@ -9,7 +9,7 @@ namespace qiao::model {
 namespace {
 
 // Of one step: fewer waste the weights' way through the caches, more gain nothing.
-constexpr std::size_t kPromptTokensMin = 64;
+constexpr std::size_t kPromptTokensMin = 32;
 constexpr std::size_t kPromptTokensMax = LlamaScheduler::kBatchTokens;
 // A step this small says nothing about the speed of large ones.
 constexpr std::int32_t kMeasuredTokensMin = 32;
@@ -166,7 +166,7 @@ void LlamaScheduler::fill_batch() {
     if (!batch_.add(running.next, position, running.sequence, true)) continue;
     running.row = batch_.size() - 1;
   }
-  std::size_t budget = kPromptTokensMax;
+  std::size_t budget = kPromptTokensMin;  // until the speed is known
   if (token_us_ > 0) {
     const auto timely = static_cast<std::size_t>(kStepMs * 1000 / token_us_);
     budget = std::clamp(timely, kPromptTokensMin, kPromptTokensMax);
