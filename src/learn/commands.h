@@ -28,6 +28,7 @@ const std::vector<Verb>& verbs();
 
 Status run_finetune(const Session& session, const std::vector<std::string>& arguments);
 Status run_eval(const Session& session, const std::vector<std::string>& arguments);
+Status run_distil(const Session& session, const std::vector<std::string>& arguments);
 Status run_pretrain(const Session& session, const std::vector<std::string>& arguments);
 Status run_compare(const Session& session, const std::vector<std::string>& arguments);
 Status run_sample(const Session& session, const std::vector<std::string>& arguments);

@@ -8,6 +8,7 @@
 #include "base/disk.h"
 #include "base/json.h"
 #include "base/result.h"
+#include "learn/labels.h"
 #include "learn/progress.h"
 #include "learn/rows.h"
 
@@ -44,5 +45,9 @@ struct FinetuneOptions {
 // tensor), a loss that is not a number (the rows of the batch), a full disk.
 Result<Json> finetune(Disk& disk, const FinetuneOptions& options, Progress& progress,
                       const std::atomic<bool>& stop);
+
+// Tells of dev rows whose label train lacks; invalid_argument when they are more than a fifth.
+Status check_dev(const RowFile& train, const RowFile& dev, const Labels& labels,
+                 Progress& progress);
 
 }  // namespace qiao::learn

@@ -6,72 +6,20 @@
 #include <filesystem>
 
 #include "base/digest.h"
-#include "base/random.h"
 #include "learn/bundle.h"
 #include "learn/evaluate.h"
-#include "learn/tensor_file.h"
-#include "model/testing/temp_folder.h"
+#include "learn/testing/letters.h"
 
 namespace qiao::learn {
 namespace {
 
 using testing::TempFolder;
 
-// A base of chance weights over a vocabulary of letters, and texts whose label (or tag) is told by
-// their letters: `a` and `b` in label x, `c` and `d` in label y; `e` is a name.
 class FinetuneTest : public ::testing::Test {
  protected:
-  void SetUp() override {
-    EncoderShape shape;
-    shape.layers = 1;
-    shape.width = 16;
-    shape.inner = 32;
-    shape.heads = 2;
-    shape.positions = 32;
-    shape.vocabulary = 10;
-    const auto tokenizer =
-        WordPiece::make({"[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "a", "b", "c", "d", "e"}, {})
-            .value();
-    torch::manual_seed(4);
-    const Encoder encoder(shape, 0.0);
-    folder_.write("base/config.json", dump_json(config_of_shape(shape)));
-    folder_.write("base/tokenizer.json", tokenizer_json(tokenizer));
-    ASSERT_TRUE(save_tensors(disk_, folder_ / "base/model.safetensors", weights_of(encoder)));
-    write_rows("train.jsonl", 200, 1);
-    write_rows("dev.jsonl", 40, 2);
-  }
+  void SetUp() override { testing::write_letters_base(folder_, 1); }
 
-  void write_rows(const std::string& name, int count, std::uint64_t seed) {
-    Rng rng(seed);
-    std::string out;
-    for (int i = 0; i < count; ++i) {
-      const bool x = rng.below(2) == 0;
-      std::string text;
-      Json tags = Json::array();
-      const std::uint64_t words = 2 + rng.below(6);
-      for (std::uint64_t w = 0; w < words; ++w) {
-        const bool named = rng.below(4) == 0;
-        text += (w == 0 ? "" : " ");
-        if (w > 0) tags.push_back("O");
-        text += named ? 'e' : static_cast<char>((x ? 'a' : 'c') + static_cast<int>(rng.below(2)));
-        tags.push_back(named ? "B-NAME" : "O");
-      }
-      out += dump_json({{"text", text}, {"label", x ? "x" : "y"}, {"tags", tags}}) + "\n";
-    }
-    folder_.write(name, out);
-  }
-
-  FinetuneOptions options(const std::string& out) {
-    FinetuneOptions options;
-    options.base = folder_ / "base";
-    options.train = folder_ / "train.jsonl";
-    options.dev = folder_ / "dev.jsonl";
-    options.out = folder_ / out;
-    options.epochs = 3;
-    options.rate = 3e-3;
-    options.bfloat16 = false;
-    return options;
-  }
+  FinetuneOptions options(const std::string& out) { return testing::letters_options(folder_, out); }
 
   Result<Json> run(const FinetuneOptions& options) {
     return finetune(disk_, options, progress_, stop_);

@@ -74,6 +74,7 @@ const std::vector<Verb>& verbs() {
   static const std::vector<Verb> all = {
       {"finetune", Text::kLearnFinetune, &run_finetune},
       {"eval", Text::kLearnEval, &run_eval},
+      {"distil", Text::kLearnDistil, &run_distil},
       {"pretrain", Text::kLearnPretrain, &run_pretrain},
       {"compare", Text::kLearnCompare, &run_compare},
       {"sample", Text::kLearnSample, &run_sample},

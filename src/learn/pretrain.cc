@@ -15,9 +15,9 @@
 #include "learn/language_bundle.h"
 #include "learn/optimiser.h"
 #include "learn/precision.h"
+#include "learn/run_folder.h"
 #include "learn/seeds.h"
 #include "learn/text_blocks.h"
-#include "learn/train_state.h"
 
 namespace qiao::learn {
 namespace {
@@ -25,7 +25,6 @@ namespace {
 constexpr double kRateFloor = 0.1;        // of the highest, at the end
 constexpr std::int64_t kLookEvery = 200;  // steps between looks at the held-out text
 constexpr std::int64_t kLookBatches = 20;
-constexpr auto kSaveEvery = std::chrono::minutes(10);
 
 using Clock = std::chrono::steady_clock;
 
@@ -50,7 +49,7 @@ class Pretrainer {
         options_(options),
         progress_(progress),
         stop_(stop),
-        partial_(options.out + ".partial"),
+        folder_(disk, options.out),
         corpus_(std::move(corpus)),
         bundle_(std::move(bundle)),
         optimiser_(learning_weights(*bundle_.model), adam_options(options)) {}
@@ -60,12 +59,18 @@ class Pretrainer {
                         bundle_.shape.architecture == Architecture::kTransformer;
     state_.identity = identity();
     state_.notes = {{"best", -1.0}, {"curve", Json::array()}, {"seconds", 0.0}};
-    QIAO_TRY(options_.resume ? resume() : make_folder());
+    QIAO_TRY(folder_.begin(options_.resume, options_.steps, state_, optimiser_, progress_));
     progress_.begin(tr(progress_.language(), Text::kLearnPretrainStage), options_.steps,
                     state_.step);
     while (state_.step < options_.steps) {
-      if (stop_.load() || state_.step == stop_step()) return interrupted();
-      if (Clock::now() - saved_ > kSaveEvery) QIAO_TRY(save());
+      if (stop_wanted()) {
+        note_seconds();
+        return folder_.stop(state_, options_.steps, optimiser_);
+      }
+      if (folder_.save_is_due()) {
+        note_seconds();
+        QIAO_TRY(folder_.save(state_, optimiser_));
+      }
       QIAO_TRY(learn());
       ++state_.step;
       if (state_.step % kLookEvery == 0 || state_.step == options_.steps) QIAO_TRY(look());
@@ -102,21 +107,14 @@ class Pretrainer {
             {"threads", at::get_num_threads()}};
   }
 
-  Status make_folder() {
-    std::error_code fault;
-    std::filesystem::remove_all(partial_, fault);
-    return disk_.make_directories(partial_);
+  [[nodiscard]] bool stop_wanted() const {
+    return stop_.load() || (options_.stop_after > 0 && state_.step == options_.stop_after);
   }
 
-  Status resume() {
-    QIAO_ASSIGN(state_, load_state(partial_, state_.identity, optimiser_));
-    progress_.note(tr(progress_.language(), Text::kLearnResumed,
-                      {std::to_string(state_.step), std::to_string(options_.steps)}));
-    return {};
-  }
-
-  [[nodiscard]] std::int64_t stop_step() const {
-    return options_.stop_after > 0 ? options_.stop_after : -1;
+  // The time of learning goes into the state before it is saved.
+  void note_seconds() {
+    state_.notes["seconds"] = json_number(state_.notes, "seconds").value_or(0) + seconds_;
+    seconds_ = 0;
   }
 
   torch::Tensor loss_of(const Blocks& blocks) {
@@ -179,21 +177,7 @@ class Pretrainer {
     if (best >= 0 && held_out >= best) return {};
     state_.notes["best"] = held_out;
     state_.notes["best_step"] = state_.step;
-    return save_language_bundle(disk_, partial_, bundle_);
-  }
-
-  Status save() {
-    saved_ = Clock::now();
-    state_.notes["seconds"] = json_number(state_.notes, "seconds").value_or(0) + seconds_;
-    seconds_ = 0;
-    return save_state(disk_, partial_, state_, optimiser_);
-  }
-
-  Error interrupted() {
-    if (Status saved = save(); !saved) return std::move(saved.error());
-    return {Code::kCancelled, "stopped at step " + std::to_string(state_.step) + " of " +
-                                  std::to_string(options_.steps) + " and saved in " + partial_ +
-                                  ": the same command with --resume goes on from there"};
+    return save_language_bundle(disk_, folder_.path(), bundle_);
   }
 
   Json card(double loss) {
@@ -217,15 +201,11 @@ class Pretrainer {
   }
 
   Result<Json> finish() {
-    QIAO_ASSIGN(const auto names, disk_.list(partial_));
-    for (const std::string& name : names) {
-      if (name.starts_with("state")) QIAO_TRY(disk_.remove(partial_ + "/" + name));
-    }
-    QIAO_ASSIGN(LanguageBundle best, load_language_bundle(partial_));
+    QIAO_ASSIGN(const LanguageBundle best, load_language_bundle(folder_.path()));
     bundle_.model = best.model;
     bundle_.card = card(held_out_loss(true));
-    QIAO_TRY(save_language_bundle(disk_, partial_, bundle_));
-    QIAO_TRY(disk_.rename(partial_, options_.out));
+    QIAO_TRY(save_language_bundle(disk_, folder_.path(), bundle_));
+    QIAO_TRY(folder_.publish());
     return bundle_.card;
   }
 
@@ -233,14 +213,13 @@ class Pretrainer {
   PretrainOptions options_;
   Progress& progress_;
   const std::atomic<bool>& stop_;
-  std::string partial_;
+  RunFolder folder_;
   Corpus corpus_;
   LanguageBundle bundle_;
   AdamW optimiser_;
   TrainState state_;
   double loss_ = 0;
   double seconds_ = 0;  // learning since the last save
-  Clock::time_point saved_ = Clock::now();
 };
 
 Status check_options(Disk& disk, const PretrainOptions& options) {
@@ -249,11 +228,7 @@ Status check_options(Disk& disk, const PretrainOptions& options) {
       options.held_out >= 1) {
     return invalid_argument("--batch, --steps, --rate, --dropout or --held-out is out of range");
   }
-  if (disk.exists(options.out)) {
-    return Error{Code::kAlreadyExists,
-                 options.out + " is there already: remove it or give another --out"};
-  }
-  return {};
+  return RunFolder(disk, options.out).check();
 }
 
 // The text as tokens, its end held out.

@@ -15,10 +15,14 @@ TextModelImpl::TextModelImpl(const EncoderShape& shape, Task task, std::int64_t 
   head->bias.zero_();
 }
 
-torch::Tensor TextModelImpl::forward(const torch::Tensor& ids, const torch::Tensor& present) {
+TextOutput TextModelImpl::run(const torch::Tensor& ids, const torch::Tensor& present) {
   torch::Tensor x = encoder(ids, present);
   if (task_ == Task::kClassify) x = pool(x, present, encoder->shape().pooling);
-  return head(torch::dropout(x, dropout_, is_training()));
+  return {head(torch::dropout(x, dropout_, is_training())), x};
+}
+
+torch::Tensor TextModelImpl::forward(const torch::Tensor& ids, const torch::Tensor& present) {
+  return run(ids, present).scores;
 }
 
 NamedTensors weights_of(const TextModel& model) {

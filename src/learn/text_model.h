@@ -8,12 +8,19 @@
 
 namespace qiao::learn {
 
+// What a model says of a batch.
+struct TextOutput {
+  torch::Tensor scores;  // before the softmax: [batch, labels], or [batch, tokens, labels] for tags
+  torch::Tensor vectors;  // what the head read: [batch, width], or [batch, tokens, width]
+};
+
 // An encoder with one linear head: a label for the text, or a tag for every piece.
 // One thread at a time.
 class TextModelImpl : public torch::nn::Module {
  public:
   TextModelImpl(const EncoderShape& shape, Task task, std::int64_t labels, double dropout);
-  // Scores before the softmax: [batch, labels], or [batch, tokens, labels] for tags.
+  TextOutput run(const torch::Tensor& ids, const torch::Tensor& present);
+  // The scores of run() alone.
   torch::Tensor forward(const torch::Tensor& ids, const torch::Tensor& present);
 
   Encoder encoder;

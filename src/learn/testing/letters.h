@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <cstdint>
+#include <string>
+
+#include "base/random.h"
+#include "learn/bundle.h"
+#include "learn/finetune.h"
+#include "learn/tensor_file.h"
+#include "model/testing/temp_folder.h"
+
+namespace qiao::learn::testing {
+
+using qiao::testing::TempFolder;
+
+// Rows whose label (or tag) is told by their letters: `a` and `b` in label x, `c` and `d` in label
+// y; `e` is a name.
+inline std::string letters_rows(int count, std::uint64_t seed) {
+  Rng rng(seed);
+  std::string out;
+  for (int i = 0; i < count; ++i) {
+    const bool x = rng.below(2) == 0;
+    std::string text;
+    Json tags = Json::array();
+    const std::uint64_t words = 2 + rng.below(6);
+    for (std::uint64_t w = 0; w < words; ++w) {
+      const bool named = rng.below(4) == 0;
+      if (w > 0) {
+        text += ' ';
+        tags.push_back("O");
+      }
+      text += named ? 'e' : static_cast<char>((x ? 'a' : 'c') + static_cast<int>(rng.below(2)));
+      tags.push_back(named ? "B-NAME" : "O");
+    }
+    out += dump_json({{"text", text}, {"label", x ? "x" : "y"}, {"tags", tags}}) + "\n";
+  }
+  return out;
+}
+
+// In `folder`: `base`, an encoder of chance weights over these letters, and `train.jsonl` and
+// `dev.jsonl`.
+inline void write_letters_base(const TempFolder& folder, std::int64_t layers) {
+  EncoderShape shape;
+  shape.layers = layers;
+  shape.width = 16;
+  shape.inner = 32;
+  shape.heads = 2;
+  shape.positions = 32;
+  shape.vocabulary = 10;
+  const auto tokenizer =
+      WordPiece::make({"[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "a", "b", "c", "d", "e"}, {})
+          .value();
+  torch::manual_seed(4);
+  const Encoder encoder(shape, 0.0);
+  folder.write("base/config.json", dump_json(config_of_shape(shape)));
+  folder.write("base/tokenizer.json", tokenizer_json(tokenizer));
+  SystemDisk disk;
+  ASSERT_TRUE(save_tensors(disk, folder / "base/model.safetensors", weights_of(encoder)));
+  folder.write("train.jsonl", letters_rows(200, 1));
+  folder.write("dev.jsonl", letters_rows(40, 2));
+}
+
+inline FinetuneOptions letters_options(const TempFolder& folder, const std::string& out) {
+  FinetuneOptions options;
+  options.base = folder / "base";
+  options.train = folder / "train.jsonl";
+  options.dev = folder / "dev.jsonl";
+  options.out = folder / out;
+  options.epochs = 3;
+  options.rate = 3e-3;
+  options.bfloat16 = false;
+  return options;
+}
+
+}  // namespace qiao::learn::testing
