@@ -23,6 +23,7 @@ constexpr milliseconds kBackoffFirst{200};
 constexpr milliseconds kBackoffMax{30'000};
 constexpr milliseconds kHealthy{10'000};  // a run this long starts the backoff afresh
 constexpr milliseconds kConnectEvery{25};
+constexpr milliseconds kStartMax{10'000};  // a busy machine needs long to start an interpreter
 constexpr std::int64_t kGraceMs = 1'000;
 
 // A socket that closes itself.
@@ -74,6 +75,7 @@ struct HelperPrograms::Helper {
   std::vector<std::string> command;
   std::unique_ptr<ChildProcess> process;
   std::uint16_t port = 0;  // 0: does not run
+  bool accepted = false;   // since it was started
   std::string failure = "it has not started yet";
   SteadyTime started;
   SteadyTime start_at;
@@ -101,6 +103,7 @@ void HelperPrograms::Helper::start(const std::string& name, const std::string& d
   if (child) {
     process = std::move(*child);
     port = *free;
+    accepted = false;
     failure.clear();
     return;
   }
@@ -161,16 +164,24 @@ Result<std::uint16_t> HelperPrograms::port(const std::string& tool, std::int64_t
                                            const std::stop_token& stop) {
   const auto found = helpers_.find(tool);
   if (found == helpers_.end()) return not_found("the tool " + tool + " has no helper program");
-  const SteadyTime deadline = std::chrono::steady_clock::now() + milliseconds(timeout_ms);
+  Helper& helper = *found->second;
+  SteadyTime deadline = std::chrono::steady_clock::now() + milliseconds(timeout_ms);
   std::string failure;
   do {
     std::uint16_t port = 0;
     {
       std::lock_guard lock(mutex_);
-      port = found->second->port;
-      failure = found->second->failure;
+      port = helper.port;
+      failure = helper.failure;
+      if (port != 0 && !helper.accepted) {
+        deadline = std::max<SteadyTime>(deadline, helper.started + kStartMax);
+      }
     }
-    if (port != 0 && accepts(port)) return port;
+    if (port != 0 && accepts(port)) {
+      std::lock_guard lock(mutex_);
+      helper.accepted = helper.accepted || helper.port == port;
+      return port;
+    }
     std::this_thread::sleep_for(kConnectEvery);
   } while (!stop.stop_requested() && std::chrono::steady_clock::now() < deadline);
   return unavailable("the helper program of tool " + tool + " does not answer" +

@@ -27,8 +27,9 @@ class HelperPrograms {
   HelperPrograms(const HelperPrograms&) = delete;
   HelperPrograms& operator=(const HelperPrograms&) = delete;
 
-  // The port of the tool's helper, waiting up to `timeout_ms` until it accepts connections.
-  // Blocks: on a worker thread only. `unavailable` says why it does not run.
+  // The port of the tool's helper, waiting up to `timeout_ms` until it accepts connections; one
+  // that was just started gets ten seconds from then. Blocks: on a worker thread only.
+  // `unavailable` says why it does not run.
   Result<std::uint16_t> port(const std::string& tool, std::int64_t timeout_ms,
                              const std::stop_token& stop);
 

@@ -52,8 +52,22 @@ class HistoryTest : public testing::Test {
     history_ = std::move(*history);
   }
   void catch_up() {
-    const Status waited = history_->wait_for(log_->bounds().next, 10'000);
+    const Status waited = history_->wait_for(log_->bounds().next, 60'000);
     ASSERT_TRUE(waited) << waited.error().message;
+  }
+  // What waiting says once the writer has met its fault, which may take a busy machine a while.
+  static Status wait_for_failure(History& history, std::uint64_t offset) {
+    Status waited;
+    for (int tries = 0; tries < 100; ++tries) {
+      waited = history.wait_for(offset, 200);
+      if (waited || waited.error().code != Code::kDeadline) break;
+    }
+    return waited;
+  }
+  // More readers than connections: one may be told to come back.
+  template <class T>
+  static bool read_or_busy(const Result<T>& read) {
+    return read || read.error().code == Code::kOverloaded;
   }
   std::vector<std::string> texts(const Result<std::vector<HistoryMessage>>& found) {
     EXPECT_TRUE(found) << found.error().message;
@@ -401,11 +415,11 @@ TEST_F(HistoryTest, TellsOnlyWhatIsDurable) {
   holding.durable = 1;
   auto history = History::open(path_, holding);
   ASSERT_TRUE(history);
-  EXPECT_TRUE((*history)->wait_for(1, 5'000));
+  EXPECT_TRUE((*history)->wait_for(1, 60'000));
   EXPECT_EQ((*history)->wait_for(2, 30).error().code, Code::kDeadline);
   EXPECT_EQ(texts((*history)->messages("a", 10)), (Texts{"first"}));
   holding.durable = 2;
-  EXPECT_TRUE((*history)->wait_for(2, 5'000));
+  EXPECT_TRUE((*history)->wait_for(2, 60'000));
   EXPECT_EQ(texts((*history)->messages("a", 10)), (Texts{"first", "second"}));
 }
 
@@ -416,12 +430,12 @@ TEST_F(HistoryTest, ALogThatCannotBeReadIsSaidAndTriedAgain) {
   say("a", "first");
   auto history = History::open(path_, holding);
   ASSERT_TRUE(history);
-  const Status waited = (*history)->wait_for(1, 200);
+  const Status waited = wait_for_failure(**history, 1);
   ASSERT_FALSE(waited);
   EXPECT_EQ(waited.error().code, Code::kUnavailable);
   EXPECT_NE(waited.error().message.find("segment 7"), std::string::npos);
   holding.broken = false;
-  EXPECT_TRUE((*history)->wait_for(1, 5'000));
+  EXPECT_TRUE((*history)->wait_for(1, 60'000));
 }
 
 // A file size limit is what a full disk looks like to SQLite: writes that fail.
@@ -433,7 +447,7 @@ TEST_F(HistoryTest, AFullDiskIsSurvived) {
   const rlimit small{64 << 10, before.rlim_max};
   ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &small), 0);
   for (int i = 0; i < 300; ++i) say("a", std::string(1'000, 'x') + std::to_string(i));
-  const Status waited = history_->wait_for(300, 300);
+  const Status waited = wait_for_failure(*history_, 300);
   ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &before), 0);
   ASSERT_FALSE(waited);
   EXPECT_EQ(waited.error().code, Code::kUnavailable);
@@ -451,9 +465,9 @@ TEST_F(HistoryTest, ReadsWhileItWrites) {
     readers.emplace_back([&] {
       while (!done) {
         // A batch is seen whole or not at all: the count and the rows agree in the end.
-        EXPECT_TRUE(history_->conversations(5));
-        EXPECT_TRUE(history_->search("number", 5));
-        EXPECT_TRUE(history_->messages("a", 5));
+        EXPECT_TRUE(read_or_busy(history_->conversations(5)));
+        EXPECT_TRUE(read_or_busy(history_->search("number", 5)));
+        EXPECT_TRUE(read_or_busy(history_->messages("a", 5)));
         ++reads;
       }
     });

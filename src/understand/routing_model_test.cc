@@ -25,6 +25,7 @@ class RoutingByEncoder : public testing::PulledModelTest {
 TEST_F(RoutingByEncoder, ChineseProbes) {
   QIAO_SKIP_WITHOUT_MODEL(options_for("bge-small-zh", "in-process"));
   const testing::Judged judged = judge("bge-small-zh", Language::kChinese);
+  judged.print(::testing::UnitTest::GetInstance()->current_test_info()->name());
   EXPECT_GE(judged.accuracy(), 0.90) << judged.faults;
   EXPECT_GE(judged.refusal(), 0.94) << judged.faults;
 }
@@ -32,6 +33,7 @@ TEST_F(RoutingByEncoder, ChineseProbes) {
 TEST_F(RoutingByEncoder, EnglishProbes) {
   QIAO_SKIP_WITHOUT_MODEL(options_for("minilm-l6", "in-process"));
   const testing::Judged judged = judge("minilm-l6", Language::kEnglish);
+  judged.print(::testing::UnitTest::GetInstance()->current_test_info()->name());
   EXPECT_GE(judged.accuracy(), 0.90) << judged.faults;
   EXPECT_GE(judged.refusal(), 0.90) << judged.faults;
 }

@@ -3,6 +3,7 @@
 
 #include <fstream>
 #include <future>
+#include <iostream>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -66,6 +67,11 @@ struct Judged {
 
   [[nodiscard]] double accuracy() const { return in_scope ? 1.0 * right / in_scope : 0; }
   [[nodiscard]] double refusal() const { return outside ? 1.0 * refused / outside : 0; }
+  // The figures of docs/concepts/understanding.md.
+  void print(std::string_view what) const {
+    std::cout << what << ": " << right << " of " << in_scope << " right, " << refused << " of "
+              << outside << " refused\n";
+  }
 };
 
 inline Judged judge(const Understander& understander, const std::vector<Probe>& probes,
