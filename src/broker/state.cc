@@ -40,7 +40,15 @@ void State::apply(std::uint64_t offset, const Record& record) {
     void operator()(const record::Expired& r) const {
       if (GroupState* group = state.group(r.group)) group->give_back(r.offset, r.retry_at_ms, true);
     }
+    // Of the record alone: nothing is decided by them.
     void operator()(const record::Event&) const {}
+    void operator()(const record::TopicSet&) const {}
+    void operator()(const record::Removed&) const {}
+    void operator()(const record::Receipt&) const {}
+    void operator()(const record::Chunk&) const {}
+    void operator()(const record::Parked&) const {}
+    void operator()(const record::Woken&) const {}
+    void operator()(const record::Joined&) const {}
   };
   std::visit(Visitor{*this, offset}, record);
 }

@@ -83,6 +83,60 @@ void put(std::string& out, const Event& r) {
   put_bytes(out, r.type);
   put_bytes(out, dump_json(r.data));
 }
+void put_offsets(std::string& out, const std::vector<std::uint64_t>& offsets) {
+  put_varint(out, offsets.size());
+  std::uint64_t last = 0;
+  for (const std::uint64_t offset : offsets) {
+    put_varint(out, offset - last);
+    last = offset;
+  }
+}
+void put(std::string& out, const TopicSet& r) {
+  put_signed(out, r.time_ms);
+  put_bytes(out, r.spec.pattern);
+  put_signed(out, r.spec.retain_ms);
+  put_varint(out, r.spec.retain_messages);
+  put_varint(out, r.spec.retain_bytes);
+  put_varint(out, r.spec.compact ? 1 : 0);
+  put_varint(out, r.spec.backlog_max);
+}
+void put(std::string& out, const Removed& r) {
+  put_signed(out, r.time_ms);
+  put_offsets(out, r.offsets);
+  put_bytes(out, r.reason);
+}
+void put(std::string& out, const Receipt& r) {
+  put_signed(out, r.time_ms);
+  put_bytes(out, r.group);
+  put_varint(out, r.offset);
+  put_bytes(out, r.step);
+  put_bytes(out, r.data);
+}
+void put(std::string& out, const Chunk& r) {
+  put_signed(out, r.time_ms);
+  put_bytes(out, r.stream);
+  put_varint(out, r.first);
+  put_varint(out, r.attempt);
+  put_bytes(out, r.events);
+}
+void put(std::string& out, const Parked& r) {
+  put_signed(out, r.time_ms);
+  put_bytes(out, r.group);
+  put_varint(out, r.offset);
+  put_signed(out, r.until_ms);
+  put_bytes(out, r.reason);
+}
+void put(std::string& out, const Woken& r) {
+  put_signed(out, r.time_ms);
+  put_bytes(out, r.group);
+  put_varint(out, r.offset);
+}
+void put(std::string& out, const Joined& r) {
+  put_signed(out, r.time_ms);
+  put_bytes(out, r.group);
+  put_varint(out, r.offset);
+  put_offsets(out, r.followers);
+}
 
 // Each take() fills a record; a value out of range makes it return false.
 bool take(WireReader& in, GroupCreated& r) {
@@ -155,6 +209,70 @@ bool take(WireReader& in, Event& r) {
   if (!data) return false;
   r.data = std::move(*data);
   return true;
+}
+// Requires of the bytes: rising offsets. A count that the bytes cannot hold ends the reading.
+bool take_offsets(WireReader& in, std::vector<std::uint64_t>& offsets) {
+  std::uint64_t last = 0;
+  for (std::uint64_t left = in.varint(); left > 0 && in.ok(); --left) {
+    const std::uint64_t step = in.varint();
+    if (step == 0 && !offsets.empty()) return false;
+    last += step;
+    offsets.push_back(last);
+  }
+  return in.ok();
+}
+bool take(WireReader& in, TopicSet& r) {
+  r.time_ms = in.signed_varint();
+  r.spec.pattern = in.bytes();
+  r.spec.retain_ms = in.signed_varint();
+  r.spec.retain_messages = in.varint();
+  r.spec.retain_bytes = in.varint();
+  r.spec.compact = in.varint() != 0;
+  r.spec.backlog_max = in.varint();
+  return r.spec.retain_ms >= 0;
+}
+bool take(WireReader& in, Removed& r) {
+  r.time_ms = in.signed_varint();
+  if (!take_offsets(in, r.offsets)) return false;
+  r.reason = in.bytes();
+  return true;
+}
+bool take(WireReader& in, Receipt& r) {
+  r.time_ms = in.signed_varint();
+  r.group = in.bytes();
+  r.offset = in.varint();
+  r.step = in.bytes();
+  r.data = in.bytes();
+  return true;
+}
+bool take(WireReader& in, Chunk& r) {
+  r.time_ms = in.signed_varint();
+  r.stream = in.bytes();
+  r.first = in.varint();
+  const std::uint64_t attempt = in.varint();
+  r.attempt = static_cast<std::uint32_t>(attempt);
+  r.events = in.bytes();
+  return attempt <= UINT32_MAX;
+}
+bool take(WireReader& in, Parked& r) {
+  r.time_ms = in.signed_varint();
+  r.group = in.bytes();
+  r.offset = in.varint();
+  r.until_ms = in.signed_varint();
+  r.reason = in.bytes();
+  return true;
+}
+bool take(WireReader& in, Woken& r) {
+  r.time_ms = in.signed_varint();
+  r.group = in.bytes();
+  r.offset = in.varint();
+  return true;
+}
+bool take(WireReader& in, Joined& r) {
+  r.time_ms = in.signed_varint();
+  r.group = in.bytes();
+  r.offset = in.varint();
+  return take_offsets(in, r.followers);
 }
 
 Error damaged(std::string_view what) {

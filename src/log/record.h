@@ -37,6 +37,17 @@ struct GroupSpec {
   friend bool operator==(const GroupSpec&, const GroupSpec&) = default;
 };
 
+// How the messages of a pattern are kept. 0: no such bound.
+struct TopicSpec {
+  std::string pattern;
+  std::int64_t retain_ms = 0;         // age
+  std::uint64_t retain_messages = 0;  // per topic
+  std::uint64_t retain_bytes = 0;     // per topic
+  bool compact = false;               // keeps the newest message of each key
+  std::uint64_t backlog_max = 0;      // messages a group may have open; past it: overloaded
+  friend bool operator==(const TopicSpec&, const TopicSpec&) = default;
+};
+
 namespace record {
 struct Published {
   Message message;  // message.time_ms is the record's time
@@ -83,6 +94,54 @@ struct Expired {
   std::uint64_t offset = 0;
   std::int64_t retry_at_ms = 0;
 };
+// How messages of a pattern are kept (the newest of equal pattern holds).
+struct TopicSet {
+  std::int64_t time_ms = 0;
+  TopicSpec spec;
+};
+// Messages that are kept no longer: retention, compaction, a dropped dead letter.
+struct Removed {
+  std::int64_t time_ms = 0;
+  std::vector<std::uint64_t> offsets;  // rising
+  std::string reason;
+};
+// What one step of work on a leased message gave (a model's answer, a tool's, a choice): a later
+// attempt takes it instead of doing the step again. Kept until the message is acked.
+struct Receipt {
+  std::int64_t time_ms = 0;
+  std::string group;
+  std::uint64_t offset = 0;  // of the message
+  std::string step;          // its name within the work, "tool.order-lookup.1"
+  std::string data;          // the owner's
+};
+// Sealed events of an answer while it is written (broker/streams.h).
+struct Chunk {
+  std::int64_t time_ms = 0;
+  std::string stream;
+  std::uint64_t first = 0;  // offset of the first event in the stream
+  std::uint32_t attempt = 0;
+  std::string events;
+};
+// A leased message rests, with its lane, until woken or until the time is over.
+struct Parked {
+  std::int64_t time_ms = 0;
+  std::string group;
+  std::uint64_t offset = 0;
+  std::int64_t until_ms = 0;
+  std::string reason;
+};
+struct Woken {
+  std::int64_t time_ms = 0;
+  std::string group;
+  std::uint64_t offset = 0;
+};
+// Messages behind a leased one in its lane become part of its lease: acked or given back with it.
+struct Joined {
+  std::int64_t time_ms = 0;
+  std::string group;
+  std::uint64_t offset = 0;              // of the leased message
+  std::vector<std::uint64_t> followers;  // rising
+};
 // Something that happened in a conversation and is not a message: a decision, a tool call, a
 // filter's verdict, the end of a conversation. `type` is a dotted name ("decision", "tool.done").
 struct Event {
@@ -96,7 +155,9 @@ struct Event {
 
 using Record =
     std::variant<record::Published, record::GroupCreated, record::GroupDeleted, record::Leased,
-                 record::Acked, record::Nacked, record::Extended, record::Expired, record::Event>;
+                 record::Acked, record::Nacked, record::Extended, record::Expired, record::Event,
+                 record::TopicSet, record::Removed, record::Receipt, record::Chunk, record::Parked,
+                 record::Woken, record::Joined>;
 
 // `kind` is the variant's index; bytes are in wire.h form. decode: `corrupt` names what is wrong.
 LogRecord encode(const Record& record);

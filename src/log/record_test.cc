@@ -34,7 +34,14 @@ std::vector<Record> one_of_each() {
           record::Nacked{5, "desk", 42, 99, false, "not mine"},
           record::Extended{6, "desk", 42, -1},
           record::Expired{7, "desk", 42, 0},
-          event};
+          event,
+          record::TopicSet{8, {"support.>", 60'000, 10, 1 << 20, true, 500}},
+          record::Removed{9, {3, 4, 400}, "retention"},
+          record::Receipt{10, "desk", 42, "tool.order-lookup.1", "{}"},
+          record::Chunk{11, "m1", 12, 2, "text"},
+          record::Parked{12, "desk", 42, 99, "approval"},
+          record::Woken{13, "desk", 42},
+          record::Joined{14, "desk", 42, {43, 45}}};
 }
 
 TEST(Record, EveryKindComesBackAsItWas) {
@@ -64,6 +71,10 @@ TEST(Record, FieldsAreNotMixedUp) {
   EXPECT_EQ(value.retry_at_ms, 99);
   EXPECT_FALSE(value.counts);
   EXPECT_EQ(value.reason, "not mine");
+
+  const auto joined = decode_record(encode(one_of_each()[15]));
+  ASSERT_TRUE(joined);
+  EXPECT_EQ(std::get<record::Joined>(*joined).followers, (std::vector<std::uint64_t>{43, 45}));
 
   const auto event = decode_record(encode(one_of_each()[8]));
   ASSERT_TRUE(event);

@@ -6,7 +6,8 @@
 namespace qiao {
 namespace {
 
-constexpr std::uint64_t kVersion = 1;
+constexpr std::uint64_t kVersion = 2;
+constexpr std::uint64_t kVersionBefore = 1;  // had no fields behind the parts
 
 void put_parts(std::string& out, const std::vector<Part>& parts) {
   put_varint(out, parts.size());
@@ -42,6 +43,34 @@ bool take_headers(WireReader& in, std::map<std::string, std::string>& headers) {
   return in.ok();
 }
 
+// What version 2 added.
+void put_added(std::string& out, const Message& message) {
+  put_signed(out, message.deliver_at_ms);
+  put_bytes(out, message.key);
+  put_varint(out, message.chain.size());
+  for (const std::string& name : message.chain) put_bytes(out, name);
+  put_signed(out, message.budget.calls);
+  put_signed(out, message.budget.cost_micro);
+  put_signed(out, message.budget.messages);
+}
+
+bool take_int32(WireReader& in, std::int32_t& out) {
+  const std::int64_t value = in.signed_varint();
+  out = static_cast<std::int32_t>(value);
+  return value >= INT32_MIN && value <= INT32_MAX;
+}
+
+bool take_added(WireReader& in, Message& message) {
+  message.deliver_at_ms = in.signed_varint();
+  message.key = in.bytes();
+  const std::uint64_t count = in.varint();
+  if (count > kChainMax) return false;
+  for (std::uint64_t i = 0; i < count && in.ok(); ++i) message.chain.emplace_back(in.bytes());
+  if (!take_int32(in, message.budget.calls)) return false;
+  message.budget.cost_micro = in.signed_varint();
+  return take_int32(in, message.budget.messages) && in.ok();
+}
+
 }  // namespace
 
 void encode(const Message& message, std::string& out) {
@@ -66,12 +95,14 @@ void encode(const Message& message, std::string& out) {
     put_bytes(out, value);
   }
   put_parts(out, message.parts);
+  put_added(out, message);
 }
 
 Result<Message> decode_message(std::string_view bytes) {
   const Error damaged{Code::kCorrupt, "a stored message is not in the form of this version"};
   WireReader in(bytes);
-  if (in.varint() != kVersion) return damaged;
+  const std::uint64_t version = in.varint();
+  if (version != kVersion && version != kVersionBefore) return damaged;
   Message message;
   for (std::string* text : {&message.id, &message.subject, &message.conversation, &message.reply_to,
                             &message.correlation, &message.cause, &message.source}) {
@@ -86,8 +117,9 @@ Result<Message> decode_message(std::string_view bytes) {
   if (priority > 9 || hops > INT32_MAX || hops < INT32_MIN) return damaged;
   message.priority = static_cast<std::uint8_t>(priority);
   message.budget.hops = static_cast<std::int32_t>(hops);
-  if (!take_headers(in, message.headers) || !take_parts(in, message.parts) || !in.at_end())
-    return damaged;
+  if (!take_headers(in, message.headers) || !take_parts(in, message.parts)) return damaged;
+  if (version == kVersion && !take_added(in, message)) return damaged;
+  if (!in.at_end()) return damaged;
   return message;
 }
 

@@ -137,7 +137,20 @@ Status read_budget(const Json& json, Budget& budget) {
   fields.integer("hops", budget.hops, -1, INT32_MAX);
   fields.integer("tokens", budget.tokens, -1, INT64_MAX);
   fields.integer("wall_ms", budget.wall_ms, -1, INT64_MAX);
+  fields.integer("calls", budget.calls, -1, INT32_MAX);
+  fields.integer("cost_micro", budget.cost_micro, -1, INT64_MAX);
+  fields.integer("messages", budget.messages, -1, INT32_MAX);
   return fields.finish();
+}
+
+Status read_chain(const Json& json, std::vector<std::string>& chain) {
+  if (!json.contains("chain") || json["chain"].is_null()) return {};
+  if (!json["chain"].is_array()) return invalid_argument("'chain' must be a list of strings");
+  for (const Json& name : json["chain"]) {
+    if (!name.is_string()) return invalid_argument("'chain' must be a list of strings");
+    chain.push_back(name.get<std::string>());
+  }
+  return {};
 }
 
 Status check_name(std::string_view field, std::string_view text, std::size_t bytes_max) {
@@ -181,6 +194,10 @@ Status validate(const Message& message) {
   QIAO_TRY(check_name("correlation", message.correlation, kIdBytesMax));
   QIAO_TRY(check_name("cause", message.cause, kIdBytesMax));
   QIAO_TRY(check_name("source", message.source, kIdBytesMax));
+  QIAO_TRY(check_name("key", message.key, kIdBytesMax));
+  if (message.chain.size() > kChainMax)
+    return invalid_argument("'chain' has more than " + std::to_string(kChainMax) + " names");
+  for (const std::string& name : message.chain) QIAO_TRY(check_name("chain", name, kIdBytesMax));
   if (message.priority > 9) return invalid_argument("priority is 0 to 9");
   if (message.parts.size() > kPartsMax)
     return invalid_argument("more than " + std::to_string(kPartsMax) + " parts");
@@ -227,11 +244,17 @@ Json to_json(const Message& message) {
   put("source", message.source);
   json["time_ms"] = message.time_ms;
   if (message.deadline_ms != 0) json["deadline_ms"] = message.deadline_ms;
+  if (message.deliver_at_ms != 0) json["deliver_at_ms"] = message.deliver_at_ms;
+  put("key", message.key);
+  if (!message.chain.empty()) json["chain"] = message.chain;
   if (message.priority != 4) json["priority"] = message.priority;
   if (message.budget != Budget{}) {
     json["budget"] = {{"hops", message.budget.hops},
                       {"tokens", message.budget.tokens},
-                      {"wall_ms", message.budget.wall_ms}};
+                      {"wall_ms", message.budget.wall_ms},
+                      {"calls", message.budget.calls},
+                      {"cost_micro", message.budget.cost_micro},
+                      {"messages", message.budget.messages}};
   }
   return json;
 }
@@ -249,10 +272,13 @@ Result<Message> message_from_json(const Json& json) {
   fields.text("source", message.source);
   fields.integer("time_ms", message.time_ms, 0, INT64_MAX);
   fields.integer("deadline_ms", message.deadline_ms, 0, INT64_MAX);
+  fields.integer("deliver_at_ms", message.deliver_at_ms, 0, INT64_MAX);
+  fields.text("key", message.key);
   fields.integer("priority", message.priority, 0, 9);
   QIAO_TRY(fields.finish());
   QIAO_TRY(read_headers(json, message));
   QIAO_TRY(read_parts(json, message));
+  QIAO_TRY(read_chain(json, message.chain));
   QIAO_TRY(read_budget(json, message.budget));
   return message;
 }

@@ -23,11 +23,15 @@ struct Part {
   friend bool operator==(const Part&, const Part&) = default;
 };
 
-// What a message and everything it causes may still spend. Negative: no limit.
+// What a message and everything it causes may still spend. Negative: no limit. A child inherits
+// what is left; several children share it.
 struct Budget {
   std::int32_t hops = -1;
   std::int64_t tokens = -1;
-  std::int64_t wall_ms = -1;  // counted from the root message's time_ms
+  std::int64_t wall_ms = -1;     // counted from the root message's time_ms
+  std::int32_t calls = -1;       // of models and tools
+  std::int64_t cost_micro = -1;  // millionths of the unit that prices are in
+  std::int32_t messages = -1;    // that may be caused, over all generations: the fan-out
 
   friend bool operator==(const Budget&, const Budget&) = default;
 };
@@ -42,10 +46,13 @@ struct Message {
   std::string reply_to;                        // subject for answers, "" = none wanted
   std::string correlation;                     // id of the message this answers, "" = none
   std::string cause;                           // id of the message that led to this one, "" = root
-  std::string source;            // who published: "user", "flow/shop", "desk/ann", …
-  std::int64_t time_ms = 0;      // accepted by the broker, Unix milliseconds
-  std::int64_t deadline_ms = 0;  // Unix milliseconds; 0 = none
-  std::uint8_t priority = 4;     // 0 lowest … 9 highest
+  std::string source;              // who published: "user", "flow/shop", "desk/ann", …
+  std::int64_t time_ms = 0;        // accepted by the broker, Unix milliseconds
+  std::int64_t deadline_ms = 0;    // Unix milliseconds; 0 = none
+  std::int64_t deliver_at_ms = 0;  // Unix milliseconds: no group gets it before; 0 = at once
+  std::uint8_t priority = 4;       // 0 lowest … 9 highest
+  std::string key;  // of compaction: a later message of the key replaces it; "" = none
+  std::vector<std::string> chain;  // who was passed on the way here ("flow/shop"), oldest first
   Budget budget;
 
   // All text parts, joined with a line feed.
@@ -58,6 +65,7 @@ inline constexpr std::size_t kMessageBytesMax = 8 << 20;
 inline constexpr std::size_t kHeadersMax = 64;
 inline constexpr std::size_t kPartsMax = 1'024;
 inline constexpr std::size_t kIdBytesMax = 128;
+inline constexpr std::size_t kChainMax = 64;
 
 // A message with one text part.
 Message text_message(std::string subject, std::string text, std::string conversation = {});

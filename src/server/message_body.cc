@@ -8,7 +8,8 @@ namespace qiao::server {
 Result<Message> message_of(const std::string& subject, const Json& body) {
   Fields fields(body);
   fields.known({"id", "subject", "conversation", "text", "parts", "headers", "reply_to",
-                "correlation", "cause", "source", "time_ms", "deadline_ms", "priority", "budget"});
+                "correlation", "cause", "source", "time_ms", "deadline_ms", "deliver_at_ms",
+                "priority", "key", "chain", "budget"});
   QIAO_TRY(fields.finish());
   QIAO_ASSIGN(Message message, message_from_json(body));
   if (!message.subject.empty() && message.subject != subject) {
