@@ -70,6 +70,7 @@ class TreeBuilder final : public YAML::EventHandler {
     YamlNode node;
     YAML::anchor_t anchor;
     std::string key;
+    int key_line = 0;
     bool has_key = false;
     std::set<std::string, std::less<>> keys;
   };
@@ -122,7 +123,7 @@ class TreeBuilder final : public YAML::EventHandler {
     check_depth(mark, stack_.size() + 1);
     YamlNode node = make(mark);
     node.kind = kind;
-    stack_.push_back({std::move(node), anchor, {}, false, {}});
+    stack_.push_back({std::move(node), anchor, {}, 0, false, {}});
   }
 
   void close() {
@@ -152,6 +153,7 @@ class TreeBuilder final : public YAML::EventHandler {
     } else if (!parent.has_key) {
       take_key(parent, node);
     } else {
+      node.key_line = parent.key_line;
       parent.node.entries.emplace_back(std::move(parent.key), std::move(node));
       parent.has_key = false;
     }
@@ -163,6 +165,7 @@ class TreeBuilder final : public YAML::EventHandler {
     if (!parent.keys.insert(node.scalar).second)
       throw Refused{node.where() + "key '" + node.scalar + "' stands twice"};
     parent.key = node.scalar;
+    parent.key_line = node.line;
     parent.has_key = true;
   }
 
@@ -225,6 +228,10 @@ const YamlNode* YamlNode::find(std::string_view key) const {
 
 std::string YamlNode::where() const {
   return file + ":" + std::to_string(line) + ": ";
+}
+
+std::string YamlNode::key_where() const {
+  return file + ":" + std::to_string(key_line) + ": ";
 }
 
 Json YamlNode::to_json() const {
@@ -376,7 +383,7 @@ void YamlReader::close() {
     if (std::find(asked_.begin(), asked_.end(), key) != asked_.end()) continue;
     std::string message = "unknown key '" + key + "'";
     if (const auto near = nearest(key, asked_)) message += "; did you mean '" + *near + "'?";
-    fault(value, std::move(message));
+    faults_.push_back(value.key_where() + message);
   }
 }
 

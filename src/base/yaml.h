@@ -24,13 +24,15 @@ struct YamlNode {
   std::vector<YamlNode> items;
   std::vector<std::pair<std::string, YamlNode>> entries;  // in written order
   std::string file;
-  int line = 0;  // from 1
+  int line = 0;      // from 1
+  int key_line = 0;  // of the key this is the value of; 0: of none
   int column = 0;
 
   // The entry of `key`, or nullptr.
   [[nodiscard]] const YamlNode* find(std::string_view key) const;
   // "flow.yaml:12: "
   [[nodiscard]] std::string where() const;
+  [[nodiscard]] std::string key_where() const;  // of its key
   [[nodiscard]] Json to_json() const;
 };
 

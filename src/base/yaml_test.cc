@@ -82,6 +82,16 @@ TEST(LoadYaml, NamesTheMissingFile) {
   EXPECT_NE(node.error().message.find("/nowhere/flow.yaml"), std::string::npos);
 }
 
+TEST(YamlReader, AnUnknownKeyIsToldWhereTheKeyStands) {
+  const auto node = parse_yaml("flow: x\nroutez:\n\n  - a\n", "f.yaml");
+  ASSERT_TRUE(node);
+  YamlReader reader(*node);
+  reader.get_string("flow");
+  reader.get_node("routes");
+  EXPECT_EQ(reader.finish().error().message,
+            "f.yaml:2: unknown key 'routez'; did you mean 'routes'?");
+}
+
 TEST(YamlReader, ReadsTypedValues) {
   const YamlNode root = parse_yaml(
                             "s: text\ni: -7\nd: 1.5\nb: yes\nt: 4s\nms: 250\nl: [a, b]\none: x\n"
