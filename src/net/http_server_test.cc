@@ -196,6 +196,17 @@ TEST_F(HttpServerTest, StopLetsARunningAnswerFinish) {
   stopper.join();
 }
 
+// Goal: a tick that is due while the server stops does not keep it alive. Method: the shortest
+// tick, and stops that come at every part of it.
+TEST_F(HttpServerTest, StopsAtAnyMomentOfATick) {
+  options_.idle_timeout_ms = 1;
+  for (int i = 0; i < 60; ++i) {
+    start();
+    std::this_thread::sleep_for(std::chrono::microseconds(9'700 + 20 * i));
+    server_->stop(0);
+  }
+}
+
 TEST_F(HttpServerTest, AfterTheGraceStopClosesTheRest) {
   start();
   RawPeer peer(port_);

@@ -34,6 +34,7 @@ void IoThread::start() {
 
 void IoThread::join() {
   boost::asio::post(context_, [this] {
+    ending_ = true;  // a tick that is due already cannot be cancelled
     timer_.cancel();
     work_.reset();
   });
@@ -67,7 +68,7 @@ void IoThread::close_connections() {
 void IoThread::tick() {
   timer_.expires_after(std::chrono::milliseconds(tick_ms_));
   timer_.async_wait([this](const boost::system::error_code& error) {
-    if (error) return;
+    if (error || ending_) return;
     const std::int64_t now = now_ms();
     std::vector<std::shared_ptr<Connection>> late;
     for (const auto& connection : connections_)

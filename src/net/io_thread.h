@@ -55,6 +55,7 @@ class IoThread : public std::enable_shared_from_this<IoThread> {
   boost::asio::io_context context_{1};  // one thread runs it
   boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work_;
   boost::asio::steady_timer timer_;
+  bool ending_ = false;  // this thread's
   std::unordered_set<std::shared_ptr<Connection>> connections_;
   std::array<char, kReadBytes> read_space_{};
   std::atomic<bool> ended_{false};
