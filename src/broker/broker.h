@@ -78,6 +78,8 @@ struct BrokerOptions {
   std::size_t lease_batch_max = 256;
   std::size_t read_limit_max = 1'000;
   std::uint64_t snapshot_every = 1 << 18;  // records
+  // Runs on the loop each time more records have become durable: for what follows the log.
+  std::function<void()> on_progress;
 };
 
 // Topics over one log: publish-subscribe, groups with leases, request-reply, replay. It drives the

@@ -202,6 +202,7 @@ void Broker::Impl::drain_durable() {
   if (!status) return fail(status.error());
   durable_ = log_.bounds().durable;
   release_pending();
+  if (options_.on_progress) options_.on_progress();
   for (auto waiting = waiters_.begin(); waiting != waiters_.end();) {
     const std::string group = waiting->first;
     ++waiting;  // serve() may erase its own

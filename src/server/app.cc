@@ -89,10 +89,10 @@ class App::Impl {
     broker_loop_ = std::make_unique<LoopThread>("broker");
     flow_loop_ = std::make_unique<LoopThread>("flow");
     readers_ = std::make_unique<LoopThread>("readers", kReadersMax);
-    QIAO_ASSIGN(broker_, Broker::open(*log_, *broker_loop_, clock_, ids_, metrics_));
-    const std::string history = config_.data + "/history.db";
-    QIAO_ASSIGN(history_, History::open(history, *log_));
-    broker_->subscribe(">", std::nullopt, [this](const StoredMessage&) { history_->wake(); });
+    QIAO_ASSIGN(history_, History::open(config_.data + "/history.db", *log_));
+    BrokerOptions options;
+    options.on_progress = [this] { history_->wake(); };
+    QIAO_ASSIGN(broker_, Broker::open(*log_, *broker_loop_, clock_, ids_, metrics_, options));
     metrics_.gauge("qiao_log_records", "Records in the log since its beginning",
                    [this] { return static_cast<double>(log_->bounds().next); });
     return {};
@@ -191,12 +191,12 @@ class App::Impl {
   // In the order they are built; stop() goes backwards.
   std::unique_ptr<DirectoryLock> lock_;
   std::unique_ptr<Log> log_;
+  std::unique_ptr<History> history_;
   std::unique_ptr<LoopThread> broker_loop_;
   std::unique_ptr<LoopThread> flow_loop_;
   std::unique_ptr<LoopThread> readers_;
   std::unique_ptr<Broker> broker_;
   Streams streams_;
-  std::unique_ptr<History> history_;
   ModelSet models_;
   std::map<std::string, std::string> model_aliases_;
   server::Flows flows_;
