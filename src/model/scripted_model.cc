@@ -69,6 +69,12 @@ std::vector<float> embed_one(std::string_view text) {
   return vector;
 }
 
+// A map, or JSON as text.
+std::string arguments_of(const YamlNode* node) {
+  if (node == nullptr) return "{}";
+  return node->kind == YamlNode::Kind::kScalar ? node->scalar : dump_json(node->to_json());
+}
+
 Result<ScriptLine> read_line(const YamlNode& node) {
   YamlReader reader(node);
   ScriptLine line;
@@ -81,7 +87,7 @@ Result<ScriptLine> read_line(const YamlNode& node) {
       ToolCall made;
       made.name = call.get_string("name").value_or("");
       made.id = "call_" + std::to_string(line.tool_calls.size() + 1);
-      made.arguments = call.get_string("arguments").value_or("{}");
+      made.arguments = arguments_of(call.get_node("arguments"));
       line.tool_calls.push_back(std::move(made));
       reader.merge(call);
     }

@@ -31,6 +31,19 @@ TEST(Role, NamesGoThereAndBack) {
   EXPECT_EQ(parse_role("boss").error().code, Code::kInvalidArgument);
 }
 
+TEST(ScriptedModel, AToolsArgumentsAreAMapOrJsonAsText) {
+  const std::string path = ::testing::TempDir() + "qiao-script-" + std::to_string(::getpid());
+  std::ofstream(path) << "script:\n"
+                         "  - { say: '', tool_calls: [ { name: a, arguments: { city: Paris } },\n"
+                         "      { name: b, arguments: '{\"n\":1}' }, { name: c } ] }\n";
+  const auto script = load_script(path);
+  ASSERT_TRUE(script) << script.error().message;
+  const auto& calls = script->front().tool_calls;
+  EXPECT_EQ(calls.at(0).arguments, R"({"city":"Paris"})");
+  EXPECT_EQ(calls.at(1).arguments, R"({"n":1})");
+  EXPECT_EQ(calls.at(2).arguments, "{}");
+}
+
 TEST(ScriptedModel, FirstFittingLineAnswersInPieces) {
   ScriptedModel model(Script{{"退款", "您好，七天内可以 无理由退款。", {}}, {"", "I see.", {}}});
   std::string streamed;
