@@ -42,7 +42,7 @@ class DistilTest : public ::testing::Test {
 };
 
 TEST_F(DistilTest, AStudentOfOneLayerAnswersAsItsTeacher) {
-  const auto told = run(1, 5, 3);
+  const auto told = run(1, 5, 12);
   ASSERT_TRUE(told) << told.error().message;
   EXPECT_GT((*told)["student"]["accuracy"].get<double>(), 0.9);
   EXPECT_LT((*told)["student"]["bytes"].get<double>(), (*told)["teacher"]["bytes"].get<double>());
