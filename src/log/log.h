@@ -53,7 +53,7 @@ struct LogBounds {
 class Log {
  public:
   // Success: the whole batch has reached durability(). Error: none of it may be relied on and
-  // the log is closed; every later call gives the same Error.
+  // the log is closed; every later call gives the same Error, but read() below bounds().durable.
   using AppendDone = std::function<void(Status)>;
 
   Log() = default;

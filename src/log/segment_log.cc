@@ -172,15 +172,18 @@ Status SegmentLog::Impl::write_group() {
 void SegmentLog::Impl::finish_group(std::unique_lock<std::mutex>& lock, const Status& status) {
   std::vector<Batch> finished;
   finished.swap(writing_);
+  Status result = status;
   if (!status) {
-    failed_ = status.error();
+    result =
+        Error(status.error()).with("the log is closed: restart the server when the disk is well");
+    failed_ = result.error();
     std::move(waiting_.begin(), waiting_.end(), std::back_inserter(finished));
     waiting_.clear();
   }
   for (const Batch& batch : finished) waiting_bytes_ -= batch.bytes;
   lock.unlock();
   for (const Batch& batch : finished) {
-    if (batch.done) batch.done(status);
+    if (batch.done) batch.done(result);
   }
   finished.clear();
   lock.lock();
@@ -200,12 +203,16 @@ void SegmentLog::Impl::seal(std::unique_lock<std::mutex>& lock) {
 Result<std::vector<LogEntry>> SegmentLog::Impl::read(segment::ReadLimits limits) {
   std::vector<LogEntry> entries;
   for (;;) {
-    QIAO_ASSIGN(std::vector<LogEntry> part, read_part(limits));
+    Result<std::vector<LogEntry>> part = read_part(limits);
+    if (!part && !entries.empty()) return entries;  // whoever asks for more is told
+    if (!part) return part.error();
     std::size_t bytes = 0;
-    for (const LogEntry& entry : part) bytes += entry.record.bytes.size();
-    const bool last = part.empty() || part.size() >= limits.count_max || bytes >= limits.bytes_max;
-    limits = {limits.from + part.size(), limits.count_max - part.size(), limits.bytes_max - bytes};
-    std::move(part.begin(), part.end(), std::back_inserter(entries));
+    for (const LogEntry& entry : *part) bytes += entry.record.bytes.size();
+    const bool last =
+        part->empty() || part->size() >= limits.count_max || bytes >= limits.bytes_max;
+    limits = {limits.from + part->size(), limits.count_max - part->size(),
+              limits.bytes_max - bytes};
+    std::move(part->begin(), part->end(), std::back_inserter(entries));
     if (last) return entries;
   }
 }
@@ -215,13 +222,15 @@ Result<std::vector<LogEntry>> SegmentLog::Impl::read_part(const segment::ReadLim
   segment::ReadRange range;
   {
     std::lock_guard lock(mutex_);
-    QIAO_TRY(status());
     if (limits.from < segments_.begin()->first) {
       return not_found("offset " + std::to_string(limits.from) +
                        " is no longer kept; the first is " +
                        std::to_string(segments_.begin()->first));
     }
-    if (limits.from >= durable_) return copy_waiting(limits);
+    if (limits.from >= durable_) {
+      QIAO_TRY(status());  // what was waiting is lost; what is durable can still be read
+      return copy_waiting(limits);
+    }
     const Segment& segment = *std::prev(segments_.upper_bound(limits.from))->second;
     range = {segment.path, segment.header.sum, segment.index.find(limits.from), segment.end};
   }

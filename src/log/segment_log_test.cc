@@ -176,7 +176,7 @@ TEST(SegmentLog, AFailedWriteOrSyncClosesItForGood) {
     }
     disk.fail_after(0);  // the disk works again, the log must not
     EXPECT_EQ(append(*log, {"more"}).error(), status.error());
-    EXPECT_EQ(log->read(0, 1, 1).error(), status.error());
+    EXPECT_EQ(log->read(acked, 1, 1).error(), status.error());
     EXPECT_EQ(log->trim(0).error(), status.error());
     EXPECT_EQ(log->close().error(), status.error());
     disk.crash(FaultyDisk::Crash::kTearUnsynced);

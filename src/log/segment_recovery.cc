@@ -4,43 +4,16 @@
 #include <string>
 #include <vector>
 
+#include "log/segment_scan.h"
+
 namespace qiao::segment {
 namespace {
 
-constexpr std::size_t kScanStep = 1 << 20;
-
-// Walks whole frames from the start; stops at the first that is not whole. Fills `segment`.
-Status scan(DiskFile& file, Segment& segment) {
-  FileWindow window(file, kScanStep);
-  for (;;) {
-    QIAO_ASSIGN(const std::string_view head, window.at(segment.end, kFrameHeaderBytes));
-    const auto frame = decode_frame_header(head, segment.header.sum);
-    if (!frame || frame->chain != segment.chain || frame->first != segment.next) return {};
-    QIAO_ASSIGN(const std::string_view body,
-                window.at(segment.end + kFrameHeaderBytes, frame->body_bytes));
-    if (!body_fits(*frame, body)) return {};
-    segment.index.add(frame->first, segment.end);
-    segment.end += frame->bytes();
-    segment.next += frame->count;
-    segment.chain = frame->sum;
-    segment.sealed = frame->count == 0;
-  }
-}
-
-// Whether a frame stands after `position` that was written when all before it had been synced: then
-// the bad bytes at `position` had reached the disk once, and are damage, not a torn write.
+// Then the bad bytes at `position` had reached the disk once, and are damage, not a torn write.
 Result<bool> synced_frame_follows(DiskFile& file, const Segment& segment, std::uint64_t position) {
-  FileWindow window(file, kScanStep);
-  for (;;) {
-    QIAO_ASSIGN(const std::string_view bytes, window.at(position, kScanStep));
-    if (bytes.size() < kFrameHeaderBytes) return false;
-    for (std::size_t i = 0; i + kFrameHeaderBytes <= bytes.size(); ++i) {
-      if (!may_be_frame(bytes.substr(i))) continue;
-      const auto frame = decode_frame_header(bytes.substr(i), segment.header.sum);
-      if (frame && frame->after_sync) return true;
-    }
-    position += bytes.size() - (kFrameHeaderBytes - 1);
-  }
+  QIAO_ASSIGN(const auto frame,
+              find_frame(file, segment.header.sum, position, Wanted::kSyncedFrame));
+  return frame.has_value();
 }
 
 struct Found {
@@ -75,7 +48,7 @@ Result<Found> examine(Disk& disk, std::string path, std::uint64_t first, const S
   segment.next = header->first;
   segment.chain = header->chain;
   QIAO_TRY(check_follows(segment, before));
-  QIAO_TRY(scan(*found.file, segment));
+  QIAO_TRY(scan_frames(*found.file, segment));
   if (segment.end == found.size) return found;
   QIAO_ASSIGN(const bool was_synced, synced_frame_follows(*found.file, segment, segment.end + 1));
   if (was_synced || !last) return damaged(segment.path, segment.end, "a frame");

@@ -16,8 +16,8 @@ namespace qiao::testing {
 
 // A disk in memory that can lose power. Writes and names are sure only once synced; crash() takes
 // away what is not, wholly or in torn sectors. Faults are asked for: the k-th write or sync fails,
-// the disk is full past a size. Thread-safe; must outlive its files. Files opened before a crash
-// fail from then on, as their process would be gone.
+// or the k-th call of any kind, the disk is full past a size. Thread-safe; must outlive its files.
+// Files opened before a crash fail from then on, as their process would be gone.
 class FaultyDisk final : public Disk {
  public:
   static constexpr std::uint64_t kSectorBytes = 512;
@@ -35,6 +35,18 @@ class FaultyDisk final : public Disk {
   void fail_after(std::uint64_t n) {
     std::lock_guard lock(mutex_);
     operations_left_ = n;
+  }
+  // The n-th call of any kind from now on fails (1 = the next; 0 = none), and all after it or not.
+  enum class Fault { kOnce, kForever };
+  void fail_call(std::uint64_t n, Fault how) {
+    std::lock_guard lock(mutex_);
+    calls_left_ = n;
+    fault_ = how;
+    has_failed_ = false;
+  }
+  [[nodiscard]] bool has_failed() const {
+    std::lock_guard lock(mutex_);
+    return has_failed_;
   }
   void set_capacity(std::uint64_t bytes) {
     std::lock_guard lock(mutex_);
@@ -59,6 +71,7 @@ class FaultyDisk final : public Disk {
   Result<std::unique_ptr<DiskFile>> open(const std::string& path, OpenMode mode) override;
   Result<std::vector<std::string>> list(const std::string& directory) override {
     std::lock_guard lock(mutex_);
+    QIAO_TRY(call());
     std::vector<std::string> names;
     for (const auto& [path, file] : live_names_) {
       if (path.starts_with(directory + "/")) names.push_back(path.substr(directory.size() + 1));
@@ -66,20 +79,29 @@ class FaultyDisk final : public Disk {
     return names;
   }
   Status make_directories(const std::string&) override { return {}; }
+  // A file, or a directory with all that is in it.
   Status rename(const std::string& from, const std::string& to) override {
     std::lock_guard lock(mutex_);
-    const auto found = live_names_.find(from);
-    if (found == live_names_.end()) return not_found("no file " + from);
-    live_names_[to] = found->second;
-    live_names_.erase(from);
+    QIAO_TRY(call());
+    std::map<std::string, std::shared_ptr<File>> moved;
+    for (const auto& [path, file] : live_names_) {
+      if (path == from || path.starts_with(from + "/")) moved[to + path.substr(from.size())] = file;
+    }
+    if (moved.empty()) return not_found("no file " + from);
+    std::erase_if(live_names_, [&](const auto& entry) {
+      return entry.first == from || entry.first.starts_with(from + "/");
+    });
+    for (auto& [path, file] : moved) live_names_[path] = std::move(file);
     return {};
   }
   Status remove(const std::string& path) override {
     std::lock_guard lock(mutex_);
+    QIAO_TRY(call());
     return live_names_.erase(path) > 0 ? Status() : Status(not_found("no file " + path));
   }
   Status sync_directory(const std::string&) override {
     std::lock_guard lock(mutex_);
+    QIAO_TRY(call());
     QIAO_TRY(spend());
     synced_names_ = live_names_;
     return {};
@@ -113,7 +135,17 @@ class FaultyDisk final : public Disk {
     file.synced = file.now;
   }
 
-  // Counts one operation that can fail.
+  Status call() {
+    if (calls_left_ == 0) return {};
+    if (calls_left_ > 1) {
+      --calls_left_;
+      return {};
+    }
+    has_failed_ = true;
+    if (fault_ == Fault::kOnce) calls_left_ = 0;
+    return unavailable("the disk failed, as the test asked");
+  }
+  // Counts one write or sync.
   Status spend() {
     if (operations_left_ == 0) return {};
     if (operations_left_ > 1) {
@@ -134,6 +166,9 @@ class FaultyDisk final : public Disk {
   std::map<std::string, std::shared_ptr<File>> synced_names_;
   std::uint64_t life_ = 0;             // rises with each crash
   std::uint64_t operations_left_ = 0;  // 0: no fault asked for
+  std::uint64_t calls_left_ = 0;       // the same, of calls of any kind
+  Fault fault_ = Fault::kOnce;
+  bool has_failed_ = false;
   std::uint64_t capacity_ = UINT64_MAX;
   std::uint64_t syncs_ = 0;
 };
@@ -187,7 +222,7 @@ class FaultyDisk::Handle final : public DiskFile {
   Status check(bool writes) const {
     if (life_ != disk_.life_) return unavailable("the machine lost power");
     if (writes && !may_write_) return Error{Code::kPermission, "the file is open for reading"};
-    return {};
+    return disk_.call();
   }
 
   FaultyDisk& disk_;
@@ -198,6 +233,7 @@ class FaultyDisk::Handle final : public DiskFile {
 
 inline Result<std::unique_ptr<DiskFile>> FaultyDisk::open(const std::string& path, OpenMode mode) {
   std::lock_guard lock(mutex_);
+  QIAO_TRY(call());
   const auto found = live_names_.find(path);
   const bool create = mode == OpenMode::kCreateNew;
   if (create && found != live_names_.end())
