@@ -17,11 +17,16 @@ Broker::Broker(std::shared_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Broker::~Broker() = default;
 
 // Each call becomes a task of the loop; `done` hears of it when the loop cannot take it.
-#define QIAO_SUBMIT(call)                                               \
-  impl_->submit([=, impl = impl_.get()](const Error* refused) mutable { \
-    if (refused != nullptr) return done(*refused);                      \
-    impl->call;                                                         \
-  })
+#define QIAO_SUBMIT_AS(bound, call)                           \
+  impl_->submit(                                              \
+      [=, impl = impl_.get()](const Error* refused) mutable { \
+        if (refused != nullptr) return done(*refused);        \
+        impl->call;                                           \
+      },                                                      \
+      bound)
+#define QIAO_SUBMIT(call) QIAO_SUBMIT_AS(Impl::Bound::kCounted, call)
+// Goes on when the log has failed.
+#define QIAO_SUBMIT_READ(call) QIAO_SUBMIT_AS(Impl::Bound::kReads, call)
 
 void Broker::publish(std::vector<Message> messages, Done<std::vector<Published>> done) {
   commit(Commit{std::move(messages), {}, {}}, std::move(done));
@@ -94,14 +99,14 @@ void Broker::request(Message message, std::int64_t timeout_ms, Done<Message> don
 }
 
 void Broker::read(std::string pattern, std::uint64_t from, std::size_t limit, Done<Page> done) {
-  QIAO_SUBMIT(read(pattern, from, limit, done));
+  QIAO_SUBMIT_READ(read(pattern, from, limit, done));
 }
 
 void Broker::topics(Done<std::vector<TopicInfo>> done) {
-  QIAO_SUBMIT(topics(done));
+  QIAO_SUBMIT_READ(topics(done));
 }
 void Broker::groups(Done<std::vector<GroupInfo>> done) {
-  QIAO_SUBMIT(groups(done));
+  QIAO_SUBMIT_READ(groups(done));
 }
 void Broker::snapshot(Done<void> done) {
   QIAO_SUBMIT(snapshot(done));

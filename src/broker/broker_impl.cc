@@ -117,13 +117,13 @@ void Broker::Impl::submit(Call call, Bound bound) {
     std::lock_guard lock(submit_mutex_);
     if (stopping_) {
       refused = unavailable("the broker is stopping");
-    } else if (bound == Bound::kCounted && submitted_.size() >= options_.commands_max) {
+    } else if (bound != Bound::kAlways && submitted_.size() >= options_.commands_max) {
       overloaded_count_.add();
       refused = overloaded(std::to_string(options_.commands_max) +
                            " calls wait for the broker; try again");
     } else {
       first = submitted_.empty();
-      submitted_.push_back(std::move(call));
+      submitted_.push_back({std::move(call), bound});
     }
   }
   if (refused) return call(&*refused);
@@ -144,8 +144,8 @@ void Broker::Impl::run_submitted() {
     std::lock_guard lock(submit_mutex_);
     running_.swap(submitted_);
   }
-  for (Call& call : running_) {
-    call(failed_ ? &*failed_ : nullptr);
+  for (auto& [call, bound] : running_) {
+    call(failed_ && bound != Bound::kReads ? &*failed_ : nullptr);
     call = nullptr;
   }
   running_.clear();

@@ -26,7 +26,9 @@ class Broker::Impl : public std::enable_shared_from_this<Broker::Impl> {
  public:
   // A call on its way to the loop: runs there with nullptr, or with the Error that refuses it.
   using Call = std::function<void(const Error* refused)>;
-  enum class Bound { kCounted, kAlways };  // kAlways: ends something, and must not be lost
+  // kReads: counted too, and goes on when the log has failed. kAlways: ends something, and must not
+  // be lost.
+  enum class Bound { kCounted, kReads, kAlways };
 
   Impl(Log& log, Executor& loop, const Clock& clock, IdMaker& ids, Metrics& metrics,
        BrokerOptions options);
@@ -77,6 +79,10 @@ class Broker::Impl : public std::enable_shared_from_this<Broker::Impl> {
     Done<std::vector<Delivery>> done;
     std::uint64_t id = 0;
     Executor::TimerId timer = 0;
+  };
+  struct Submitted {
+    Call call;
+    Bound bound = Bound::kCounted;
   };
   struct Subscription {
     std::string pattern;
@@ -139,7 +145,7 @@ class Broker::Impl : public std::enable_shared_from_this<Broker::Impl> {
   std::atomic<SubscriptionId> last_subscription_{0};
 
   std::mutex submit_mutex_;  // guards the two below
-  std::vector<Call> submitted_;
+  std::vector<Submitted> submitted_;
   bool stopping_ = false;
 
   std::mutex durable_mutex_;  // guards the two below: written on the log's thread
@@ -151,7 +157,7 @@ class Broker::Impl : public std::enable_shared_from_this<Broker::Impl> {
   std::uint64_t durable_ = 0;  // everything below was released
   std::uint64_t next_ = 0;
   std::deque<Pending> pending_;
-  std::vector<Call> running_;
+  std::vector<Submitted> running_;
   std::optional<Error> failed_;
   bool finished_ = false;                              // by stop()
   std::map<std::string, std::deque<Waiter>> waiters_;  // by group; none is empty

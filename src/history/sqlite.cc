@@ -40,14 +40,40 @@ Error error_of(int result, const char* detail) {
   return {code_of(result), std::string("the history's database failed: ") + detail};
 }
 
+// The path as SQLite's URI for a file that does not change (sqlite.org/uri.html).
+std::string uri_of_still_file(const std::string& path) {
+  std::string uri = "file:";
+  for (const char c : path) {
+    if (c == '?')
+      uri += "%3f";
+    else if (c == '#')
+      uri += "%23";
+    else if (c == '%')
+      uri += "%25";
+    else
+      uri += c;
+  }
+  return uri + "?immutable=1";
+}
+
+int flags_of(Database::Mode mode) {
+  switch (mode) {
+    case Database::Mode::kWrite:
+      return SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
+    case Database::Mode::kRead:
+      return SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_READONLY;
+    case Database::Mode::kAlone:
+      return SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_READONLY | SQLITE_OPEN_URI;
+  }
+  return SQLITE_OPEN_READONLY;
+}
+
 }  // namespace
 
 Result<std::unique_ptr<Database>> Database::open(const std::string& path, Mode mode) {
   sqlite3* handle = nullptr;
-  const int flags =
-      SQLITE_OPEN_NOMUTEX |
-      (mode == Mode::kRead ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE);
-  const int result = sqlite3_open_v2(path.c_str(), &handle, flags, nullptr);
+  const std::string name = mode == Mode::kAlone ? uri_of_still_file(path) : path;
+  const int result = sqlite3_open_v2(name.c_str(), &handle, flags_of(mode), nullptr);
   std::unique_ptr<Database> database(new Database(handle));
   if (result != SQLITE_OK)
     return error_of(result, handle != nullptr ? sqlite3_errmsg(handle) : sqlite3_errstr(result))

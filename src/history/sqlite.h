@@ -20,7 +20,9 @@ class Statement;
 // full disk, a lock, an I/O error), each with SQLite's own words.
 class Database {
  public:
-  enum class Mode { kWrite, kRead };  // kWrite makes the file; kRead can never change it
+  // kWrite makes the file; kRead can never change it; kAlone reads a file that nobody writes and
+  // makes no files beside it.
+  enum class Mode { kWrite, kRead, kAlone };
 
   static Result<std::unique_ptr<Database>> open(const std::string& path, Mode mode);
   ~Database();

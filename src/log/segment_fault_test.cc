@@ -134,6 +134,17 @@ TEST(SegmentLogFault, StartingUpCanFailAtAnyCallAndBeRepeated) {
   set_log_level(LogLevel::kInfo);
 }
 
+TEST(SegmentLogFault, ADiskWithoutRoomForAWholeSegmentIsUsedToItsEnd) {
+  FaultyDisk disk;
+  disk.set_capacity(5'000);
+  const auto log = open_log(disk, small(1 << 16));
+  ASSERT_TRUE(log);
+  std::size_t acked = 0;
+  while (append(*log, {std::string(400, 'x')})) ++acked;
+  EXPECT_GE(acked, 9U);
+  EXPECT_LE(acked, 12U);
+}
+
 TEST(SegmentLogFault, WhatWasAckedCanBeReadAfterTheDiskIsFull) {
   FaultyDisk disk;
   const auto log = open_log(disk);

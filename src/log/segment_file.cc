@@ -42,7 +42,8 @@ Status read_frame(FileWindow& window, const ReadRange& range, std::uint64_t posi
 
 Error damaged(const std::string& path, std::uint64_t position, std::string_view what) {
   return {Code::kCorrupt, path + " is damaged at byte " + std::to_string(position) + " (" +
-                              std::string(what) + "); nothing was changed, restore it from a copy"};
+                              std::string(what) +
+                              "); nothing was changed: qiao repair saves what is whole"};
 }
 
 Result<std::string_view> FileWindow::at(std::uint64_t position, std::size_t size) {
@@ -96,7 +97,8 @@ Result<NewSegment> create_segment(Disk& disk, const std::string& directory, std:
   // A file of this name can only be one whose making was cut short: it has no records.
   if (disk.exists(segment.path)) QIAO_TRY(disk.remove(segment.path));
   QIAO_ASSIGN(made.file, disk.open(segment.path, OpenMode::kCreateNew));
-  QIAO_TRY(made.file->preallocate(preallocate_bytes));
+  // A help, no need: a disk with less room than a whole segment is used to its end.
+  static_cast<void>(made.file->preallocate(preallocate_bytes));
   QIAO_TRY(made.file->write_at(0, encode(segment.header)));
   QIAO_TRY(made.file->sync_data());
   QIAO_TRY(disk.sync_directory(directory));

@@ -9,6 +9,7 @@
 #include "base/disk.h"
 #include "base/logging.h"
 #include "log/memory_log.h"
+#include "log/repair.h"
 #include "log/segment_log.h"
 #include "server/api.h"
 #include "server/guard.h"
@@ -36,6 +37,7 @@ Result<std::unique_ptr<Log>> open_log(Disk& disk, const ServerConfig& config) {
   SegmentLogOptions options;
   options.directory = config.data + "/log";
   options.sync = config.fsync;
+  QIAO_TRY(check_no_repair_is_open(disk, options.directory));
   QIAO_TRY(disk.make_directories(options.directory));
   SegmentLogRecovery recovery;
   QIAO_ASSIGN(std::unique_ptr<SegmentLog> log, SegmentLog::open(disk, options, &recovery));

@@ -35,18 +35,23 @@ class Server:
         self.port = free_port()
         self.process = None
 
-    def start(self):
+    def start(self, wait=True):
         self.log = open(os.path.join(self.data, "stderr.txt"), "ab")
         self.process = subprocess.Popen(
             [QIAO, "serve", "--data", self.data, "--listen", f"127.0.0.1:{self.port}", "--key", KEY, *self.flags, *self.flows],
             stdout=self.log, stderr=self.log, env=self.environment)
+        if wait:
+            self.wait_until_ready()
+        return self
+
+    def wait_until_ready(self):
         end = time.monotonic() + START_S
         while time.monotonic() < end:
             if self.process.poll() is not None:
                 raise RuntimeError(f"serve ended with {self.process.returncode}: {self.errors()}")
             with contextlib.suppress(OSError, http.client.HTTPException):
                 if self.call("GET", "/readyz")[0] == 200:
-                    return self
+                    return
             time.sleep(0.02)
         raise RuntimeError("not ready: " + self.errors())
 

@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The disk is full: publishing is refused with a reason, reads go on, and when there is room again
+a restart finds everything that was acked. On a tmpfs of its own where mounting is allowed; where it
+is not, the limit of a file's size (RLIMIT_FSIZE) stands in and the test says so."""
+import contextlib
+import os
+import resource
+import shutil
+import subprocess
+import tempfile
+import unittest
+
+from qiao_server import KEY, Server, run
+
+TMPFS_MIB = 96  # the first segment reserves 64
+TEXT = "x" * 200_000
+
+
+@contextlib.contextmanager
+def small_disk():
+    """(directory, environment for the limit or None)"""
+    directory = tempfile.mkdtemp(prefix="qiao-full-")
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={TMPFS_MIB}m", "tmpfs", directory],
+                             capture_output=True).returncode == 0
+    try:
+        yield directory, mounted
+    finally:
+        if mounted:
+            subprocess.run(["umount", "-l", directory], check=False)
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+class DiskFull(unittest.TestCase):
+    def fill(self, server):
+        """Publishes until it is refused: (ids that were acked, status, body of the refusal)"""
+        acked = []
+        for n in range(2_000):
+            status, body = server.publish("full.test", {"id": f"m{n}", "text": TEXT})
+            if status != 200:
+                return acked, status, body
+            acked.append(f"m{n}")
+        self.fail("the disk never filled")
+
+    def ids(self, server):
+        return [m["id"] for m in server.messages("full.test", limit=20)]
+
+    def test_refuses_reads_on_and_recovers(self):
+        with small_disk() as (directory, mounted):
+            if not mounted:
+                self.skipTest("==== SKIPPED: mounting a tmpfs is not allowed here ====")
+            ballast = os.path.join(directory, "ballast")
+            with open(ballast, "wb") as file:
+                file.write(b"\0" * (20 << 20))
+            server = Server(data=os.path.join(directory, "data"))
+            os.mkdir(server.data)
+            server.start()
+            server.call("PUT", "/v1/groups/g", {"pattern": "full.>", "start": "oldest"})
+            acked, status, body = self.fill(server)
+            self.assertGreater(len(acked), 50)
+            self.assertEqual((status, body["error"]["code"]), (503, "unavailable"), body)
+            self.assertIn("No space left", body["error"]["message"])
+            self.assertIn("restart", body["error"]["message"])
+            # Reads go on, and the process lives.
+            self.assertEqual(self.ids(server), acked)
+            self.assertEqual(server.call("GET", "/v1/topics")[0], 200)
+            self.assertEqual(server.call("GET", "/healthz", key=None)[0], 200)
+            # Still refused, still with the reason; never a silent loss.
+            status, again = server.publish("full.test", {"text": "more"})
+            self.assertEqual(status, 503)
+            self.assertIn("No space left", again["error"]["message"])
+            server.stop()
+            os.remove(ballast)
+            code, out, err = run("verify", server.data, "--json")
+            self.assertEqual(code, 0, out + err)
+            server.start()
+            self.assertEqual(self.ids(server), acked)
+            self.assertEqual(server.publish("full.test", {"id": "after", "text": "x"})[0], 200)
+            server.stop()
+
+    def test_starting_on_a_full_disk_says_so(self):
+        with small_disk() as (directory, mounted):
+            if not mounted:
+                self.skipTest("==== SKIPPED: mounting a tmpfs is not allowed here ====")
+            with open(os.path.join(directory, "ballast"), "wb") as file:
+                with contextlib.suppress(OSError):
+                    while True:
+                        file.write(b"\0" * (1 << 20))
+                        file.flush()
+            code, out, err = run("serve", "--data", os.path.join(directory, "data"), "--listen", "127.0.0.1:0", "--key", KEY)
+            self.assertEqual(code, 13, out + err)
+            self.assertIn("No space left", out + err)
+
+    def test_too_few_descriptors_refuse_and_recover(self):
+        with Server() as server:
+            server.publish("full.test", {"id": "kept", "text": "x"})
+            soft, hard = resource.prlimit(server.process.pid, resource.RLIMIT_NOFILE)
+            resource.prlimit(server.process.pid, resource.RLIMIT_NOFILE, (4, hard))
+            with self.assertRaises(Exception):
+                server.call("GET", "/v1/topics", timeout=2)
+            self.assertIsNone(server.process.poll())
+            resource.prlimit(server.process.pid, resource.RLIMIT_NOFILE, (soft, hard))
+            for _ in range(20):
+                with contextlib.suppress(Exception):
+                    if server.call("GET", "/v1/topics", timeout=2)[0] == 200:
+                        break
+            self.assertEqual(self.ids(server), ["kept"])
+            self.assertEqual(server.publish("full.test", {"text": "y"})[0], 200)
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
