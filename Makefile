@@ -7,7 +7,7 @@ JOBS ?= $(shell nproc)
 CHAT_MODEL ?= qwen2.5-coder-1.5b
 PORT ?= 7411
 
-.PHONY: run test build setup models bench format clean
+.PHONY: run test build setup models bench crash-test soak fuzz format clean
 
 run: build
 	tools/run --chat-model $(CHAT_MODEL) --port $(PORT)
@@ -28,8 +28,19 @@ setup:
 bench: build
 	tools/bench
 
+# The proofs that take long; each has a bounded default time, writes bench/results and, with
+# ARGS=--json, prints JSON. tools/crash_test --help and so on tell what can be set.
+crash-test: build
+	tools/crash_test $(ARGS)
+
+soak: build
+	tools/soak $(ARGS)
+
+fuzz:
+	tools/fuzz $(ARGS)
+
 format:
-	git ls-files 'src/*.h' 'src/*.cc' 'tests/*.cc' 'fuzz/*.cc' | xargs clang-format-14 -i
+	git ls-files 'src/*.h' 'src/*.cc' 'tests/*.cc' 'fuzz/*.cc' 'fuzz/*.h' | xargs clang-format-14 -i
 
 clean:
 	rm -rf build

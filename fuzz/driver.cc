@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// Stands in for libFuzzer where the compiler has none: fuzz_NAME [--rounds N] [--seed S] DIRECTORY
-// gives every file of the directory to the target, then N mutations of them. The same seed gives
-// the same inputs.
+// Stands in for libFuzzer in ordinary builds: fuzz_all NAME [--rounds N] [--seconds T] [--seed S]
+// DIRECTORY gives every file of the directory to that target, then mutations of them: N, and on
+// until T seconds have passed. The same seed gives the same inputs.
 #include <algorithm>
+#include <chrono>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -14,15 +15,27 @@
 #include "base/disk.h"
 #include "base/random.h"
 
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size);
+#define QIAO_FUZZ(name) extern "C" int qiao_fuzz_##name(const std::uint8_t* data, std::size_t size);
+#include "fuzz_targets.inc"
+#undef QIAO_FUZZ
 
 namespace {
 
 constexpr std::size_t kInputBytesMax = 64 << 10;
 
-void give(const std::string& input) {
+using Target = int (*)(const std::uint8_t* data, std::size_t size);
+
+Target target_of(std::string_view name) {
+#define QIAO_FUZZ(target) \
+  if (name == #target) return &qiao_fuzz_##target;
+#include "fuzz_targets.inc"
+#undef QIAO_FUZZ
+  return nullptr;
+}
+
+void give(Target target, const std::string& input) {
   const void* bytes = input.data();
-  (void)LLVMFuzzerTestOneInput(static_cast<const std::uint8_t*>(bytes), input.size());
+  (void)target(static_cast<const std::uint8_t*>(bytes), input.size());
 }
 
 // One change: a byte, a cut, a doubling, or the head of one input before the tail of another.
@@ -53,11 +66,16 @@ std::string mutated(std::string input, const std::string& other, qiao::Rng& rng)
 int main(int argc, char** argv) {
   std::uint64_t rounds = 0;
   std::uint64_t seed = 1;
+  std::chrono::seconds time{0};
   std::vector<std::string> inputs;
-  for (int i = 1; i < argc; ++i) {
+  const Target target = argc > 1 ? target_of(argv[1]) : nullptr;
+  if (target == nullptr) return std::fprintf(stderr, "the first word names a target\n"), 2;
+  for (int i = 2; i < argc; ++i) {
     const std::string_view word = argv[i];
     if (word == "--rounds" && i + 1 < argc) {
       rounds = std::strtoull(argv[++i], nullptr, 10);
+    } else if (word == "--seconds" && i + 1 < argc) {
+      time = std::chrono::seconds(std::strtoll(argv[++i], nullptr, 10));
     } else if (word == "--seed" && i + 1 < argc) {
       seed = std::strtoull(argv[++i], nullptr, 10);
     } else {
@@ -67,15 +85,17 @@ int main(int argc, char** argv) {
   }
   std::sort(inputs.begin(), inputs.end());  // not in the order of the file system
   if (inputs.empty()) return std::fprintf(stderr, "no input: name a directory of files\n"), 2;
-  for (const std::string& input : inputs) give(input);
+  for (const std::string& input : inputs) give(target, input);
   qiao::Rng rng(seed);
-  for (std::uint64_t round = 0; round < rounds; ++round) {
+  const auto end = std::chrono::steady_clock::now() + time;
+  std::uint64_t round = 0;
+  for (; round < rounds || std::chrono::steady_clock::now() < end; ++round) {
     std::string input = inputs[rng.below(inputs.size())];
     for (std::uint64_t changes = 1 + rng.below(4); changes > 0; --changes)
       input = mutated(std::move(input), inputs[rng.below(inputs.size())], rng);
-    give(input);
+    give(target, input);
   }
   std::printf("%zu files, %llu mutations (seed %llu)\n", inputs.size(),
-              static_cast<unsigned long long>(rounds), static_cast<unsigned long long>(seed));
+              static_cast<unsigned long long>(round), static_cast<unsigned long long>(seed));
   return 0;
 }
