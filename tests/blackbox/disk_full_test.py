@@ -109,22 +109,23 @@ class DiskFull(unittest.TestCase):
     def test_short_memory_loses_nothing(self):
         """No room for allocations: the server refuses or ends, and what it acked is there again."""
         with Server() as server:
+            acked = [f"s{n}" for n in range(30) if server.publish("full.test", {"id": f"s{n}", "text": "x"})[0] == 200]
             status = open(f"/proc/{server.process.pid}/status", encoding="utf-8").read()
             size = next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmSize")) << 10
             _, hard = resource.prlimit(server.process.pid, resource.RLIMIT_AS)
-            resource.prlimit(server.process.pid, resource.RLIMIT_AS, (size + (24 << 20), hard))
-            acked = []
-            for n in range(150):
+            resource.prlimit(server.process.pid, resource.RLIMIT_AS, (size + (4 << 20), hard))
+            for n in range(60):
                 try:
-                    status, _ = server.publish("full.test", {"id": f"m{n}", "text": TEXT * 5})
+                    status, _ = server.publish("full.test", {"id": f"m{n}", "text": TEXT * 35})
                     acked += [f"m{n}"] if status == 200 else []
                 except Exception:  # the connection ends with the server
                     break
-            self.assertLess(len(acked), 150, "memory was never short")
+            self.assertEqual(acked[:30], [f"s{n}" for n in range(30)])
+            self.assertLess(len(acked), 90, "memory was never short")
             server.kill()
             server.start()
             self.assertEqual([i for i in self.ids(server) if i in acked], acked)
-            print(f"{len(acked)} of 150 were acked", flush=True)
+            print(f"{len(acked)} of 90 were acked", flush=True)
 
 
 if __name__ == "__main__":
