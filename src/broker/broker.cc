@@ -114,5 +114,8 @@ void Broker::snapshot(Done<void> done) {
 void Broker::stop() {
   impl_->stop();
 }
+void Broker::stop(std::function<void()> stopped) {
+  impl_->stop(std::move(stopped));
+}
 
 }  // namespace qiao

@@ -80,6 +80,8 @@ struct BrokerOptions {
   std::uint64_t snapshot_every = 1 << 18;  // records
   // Runs on the loop each time more records have become durable: for what follows the log.
   std::function<void()> on_progress;
+  // Where snapshots are written; must outlive the broker. Null: a thread of the broker's own.
+  Executor* snapshot_writer = nullptr;
 };
 
 // Topics over one log: publish-subscribe, groups with leases, request-reply, replay. It drives the
@@ -146,6 +148,8 @@ class Broker {
   // Refuses new work, answers what waits with `unavailable`, lets running commits become durable,
   // writes a snapshot. Blocks: not from the loop. Without it a destroyed broker forgets its calls.
   void stop();
+  // The same without blocking, on the loop: `stopped` runs there when the snapshot is written.
+  void stop(std::function<void()> stopped);
 
  private:
   class Impl;

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <future>
+#include <utility>
 
 #include "base/logging.h"
 #include "base/random.h"
@@ -287,18 +288,23 @@ void Broker::Impl::snapshot(const Done<void>& done) {
   });
 }
 
-// On a thread of its own: a large one takes seconds.
+// Not on the loop: a large one takes seconds.
 void Broker::Impl::write_snapshot(Snapshot snapshot, const Done<void>& done) {
+  auto write = [&log = log_, &loop = loop_, weak = weak_from_this(), done,
+                snapshot = std::move(snapshot)] {
+    const Status saved = log.save_snapshot(snapshot);
+    const auto finish = [weak, done, saved] {
+      if (const auto self = weak.lock()) self->snapshot_runs_ = false;
+      done(saved);
+    };
+    if (!loop.post(finish)) loop.post_after(kPostAgainMs, finish);
+  };
+  if (Executor* const writer = options_.snapshot_writer) {
+    if (!writer->post(write)) writer->post_after(kPostAgainMs, std::move(write));
+    return;
+  }
   if (snapshot_thread_.joinable()) snapshot_thread_.join();  // it has posted its end: no wait
-  snapshot_thread_ = std::thread(
-      [&log = log_, &loop = loop_, weak = weak_from_this(), done, snapshot = std::move(snapshot)] {
-        const Status saved = log.save_snapshot(snapshot);
-        const auto finish = [weak, done, saved] {
-          if (const auto self = weak.lock()) self->snapshot_runs_ = false;
-          done(saved);
-        };
-        if (!loop.post(finish)) loop.post_after(kPostAgainMs, finish);
-      });
+  snapshot_thread_ = std::thread(std::move(write));
 }
 
 // On the loop: answers what waits and gives a last snapshot when all is durable.
@@ -313,12 +319,18 @@ void Broker::Impl::finish(const std::function<void(std::optional<Snapshot>)>& do
       [last, done](const Status& status) { status ? done(std::move(*last)) : done(std::nullopt); });
 }
 
+bool Broker::Impl::begin_stop() {
+  std::lock_guard lock(submit_mutex_);
+  return !std::exchange(stopping_, true);
+}
+
+void Broker::Impl::save_last(const Snapshot& snapshot) {
+  if (const Status saved = log_.save_snapshot(snapshot); !saved)
+    log_warn("broker", "the last snapshot failed: " + saved.error().message);
+}
+
 void Broker::Impl::stop() {
-  {
-    std::lock_guard lock(submit_mutex_);
-    if (stopping_) return;
-    stopping_ = true;
-  }
+  if (!begin_stop()) return;
   auto last = std::make_shared<std::promise<std::optional<Snapshot>>>();
   std::future<std::optional<Snapshot>> future = last->get_future();
   const Status posted = loop_.post([self = shared_from_this(), last] {
@@ -327,10 +339,16 @@ void Broker::Impl::stop() {
   });
   if (!posted || future.wait_for(kStopMax) != std::future_status::ready) return;
   if (snapshot_thread_.joinable()) snapshot_thread_.join();
-  const std::optional<Snapshot> snapshot = future.get();
-  if (!snapshot) return;
-  if (const Status saved = log_.save_snapshot(*snapshot); !saved)
-    log_warn("broker", "the last snapshot failed: " + saved.error().message);
+  if (const std::optional<Snapshot> snapshot = future.get()) save_last(*snapshot);
+}
+
+void Broker::Impl::stop(std::function<void()> stopped) {
+  if (!begin_stop()) return stopped();
+  finish([weak = weak_from_this(), stopped = std::move(stopped)](std::optional<Snapshot> snapshot) {
+    const auto self = weak.lock();
+    if (self && snapshot) self->save_last(*snapshot);
+    stopped();
+  });
 }
 
 }  // namespace qiao

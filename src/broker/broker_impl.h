@@ -37,6 +37,7 @@ class Broker::Impl : public std::enable_shared_from_this<Broker::Impl> {
   Status recover();
   void submit(Call call, Bound bound = Bound::kCounted);
   void stop();
+  void stop(std::function<void()> stopped);
   SubscriptionId next_subscription() { return ++last_subscription_; }
 
   void commit(Commit commit, const Done<std::vector<Published>>& done);
@@ -111,6 +112,8 @@ class Broker::Impl : public std::enable_shared_from_this<Broker::Impl> {
   Result<MessagePtr> body(std::uint64_t offset);
   void maybe_snapshot();
   void write_snapshot(Snapshot snapshot, const Done<void>& done);
+  bool begin_stop();
+  void save_last(const Snapshot& snapshot);
   void finish(const std::function<void(std::optional<Snapshot>)>& done);
 
   // Publish and commit (broker_commit.cc)

@@ -43,10 +43,11 @@ GroupSpec group_spec(std::string name, std::string pattern, const FlowOptions& o
 
 FlowEngine::Impl::Impl(FlowConfig config, FlowServices services, FlowOptions options)
     : config_(std::move(config)),
-      services_(services),
+      services_(std::move(services)),
       options_(options),
+      pool_(services_.workers),
       store_(options.conversations_max),
-      gatherer_(config_.turn, services.executor, services.clock) {}
+      gatherer_(config_.turn, services_.executor, services_.clock) {}
 
 FlowEngine::Impl::~Impl() {
   pool_.stop();  // its jobs use the rest
@@ -55,7 +56,7 @@ FlowEngine::Impl::~Impl() {
 Result<std::shared_ptr<FlowEngine::Impl>> FlowEngine::Impl::make(FlowConfig config,
                                                                  FlowServices services,
                                                                  FlowOptions options) {
-  std::shared_ptr<Impl> impl(new Impl(std::move(config), services, options));
+  std::shared_ptr<Impl> impl(new Impl(std::move(config), std::move(services), options));
   QIAO_TRY(impl->make_parts());
   return impl;
 }
@@ -71,6 +72,7 @@ Status FlowEngine::Impl::make_parts() {
   spec.intents = config_.intents;
   spec.sentiment = config_.sentiment;
   spec.entities = config_.entities;
+  spec.clock = &services_.clock;
   for (const Route& route : config_.routes.routes) {
     if (!route.like.empty()) spec.likes[route.name] = route.like;
   }
@@ -79,7 +81,8 @@ Status FlowEngine::Impl::make_parts() {
   if (!config_.knowledge.entries.empty()) {
     QIAO_ASSIGN(knowledge, KnowledgeBase::make(config_.knowledge, encoders));
   }
-  tools_ = std::make_unique<ToolBox>(config_, pool_, options_.start_tools);
+  tools_ = std::make_unique<ToolBox>(config_, pool_, options_.start_tools,
+                                     ToolOutside{services_.fetch, &services_.clock});
   parts_.reset(new flow::Parts{config_,
                                services_.broker,
                                services_.streams,
@@ -192,7 +195,7 @@ FlowEngine::~FlowEngine() = default;
 
 Result<std::unique_ptr<FlowEngine>> FlowEngine::make(FlowConfig config, FlowServices services,
                                                      FlowOptions options) {
-  QIAO_ASSIGN(auto impl, Impl::make(std::move(config), services, options));
+  QIAO_ASSIGN(auto impl, Impl::make(std::move(config), std::move(services), options));
   return std::unique_ptr<FlowEngine>(new FlowEngine(std::move(impl)));
 }
 

@@ -14,6 +14,7 @@
 #include "broker/broker.h"
 #include "broker/streams.h"
 #include "flow/flow_config.h"
+#include "flow/tool_box.h"
 #include "history/history.h"
 #include "model/open_model.h"
 
@@ -36,6 +37,9 @@ struct FlowServices {
   Executor& executor;
   const Clock& clock;
   Metrics& metrics;
+  // A simulation's, in the place of threads and HTTP; they outlive the engine.
+  Executor* workers = nullptr;  // runs what blocks; null: threads of the engine's own
+  ToolFetch fetch = nullptr;    // the way to tools; null: HTTP
 };
 
 // Runs one flow (docs/concepts/flow.md): consumes its input as an ordered group, answers every

@@ -2,9 +2,8 @@
 #include "flow/tool_box.h"
 
 #include <algorithm>
-#include <chrono>
+#include <utility>
 
-#include "base/fetch.h"
 #include "flow/conversation.h"
 
 namespace qiao {
@@ -92,9 +91,11 @@ Result<std::string> fill_url(std::string_view url,
   return out;
 }
 
-ToolBox::ToolBox(const FlowConfig& config, WorkPool& pool, bool start_helpers)
+ToolBox::ToolBox(const FlowConfig& config, WorkPool& pool, bool start_helpers, ToolOutside outside)
     : config_(config),
       pool_(pool),
+      clock_(outside.clock != nullptr ? *outside.clock : machine_clock_),
+      fetch_(outside.fetch ? std::move(outside.fetch) : ToolFetch(fetch)),
       helpers_(start_helpers ? config.tools : std::vector<ToolConfig>{}, config.directory) {}
 
 void ToolBox::call(const std::string& tool, std::map<std::string, std::string> arguments,
@@ -119,7 +120,7 @@ void ToolBox::call(const std::string& tool, std::map<std::string, std::string> a
 
 ToolOutcome ToolBox::call_now(const ToolConfig& tool, std::map<std::string, std::string> arguments,
                               const std::string& key, const std::stop_token& stop) {
-  const auto begin = std::chrono::steady_clock::now();
+  const std::int64_t begin_us = clock_.steady_us();
   ToolOutcome outcome;
   outcome.tool = tool.name;
   for (auto& [name, value] : arguments) value = cut_utf8(value, kArgumentBytesMax);
@@ -138,10 +139,9 @@ ToolOutcome ToolBox::call_now(const ToolConfig& tool, std::map<std::string, std:
   } else if (!url) {
     outcome.error = url.error().message;
   } else {
-    read_answer(fetch(request_of(tool, std::move(*url), key, arguments), stop), outcome);
+    read_answer(fetch_(request_of(tool, std::move(*url), key, arguments), stop), outcome);
   }
-  outcome.ms =
-      std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - begin).count();
+  outcome.ms = static_cast<double>(clock_.steady_us() - begin_us) / 1e3;
   return outcome;
 }
 

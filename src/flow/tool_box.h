@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "base/clock.h"
+#include "base/fetch.h"
 #include "base/json.h"
 #include "flow/flow_config.h"
 #include "flow/helper.h"
@@ -24,6 +26,13 @@ struct ToolOutcome {
   double ms = 0;
 };
 
+// The way to a tool and the time it takes; a simulation puts its own in their place.
+using ToolFetch = std::function<Result<FetchResponse>(const FetchRequest&, std::stop_token)>;
+struct ToolOutside {
+  ToolFetch fetch;               // null: base/fetch.h
+  const Clock* clock = nullptr;  // of ToolOutcome::ms; null: the machine's
+};
+
 // Calls the HTTP tools of one flow on a small pool of threads and keeps their helper programs
 // running. A fault of a tool (no connection, time over, status of 400 and more, an answer past
 // kAnswerBytesMax) is an outcome with `error` set.
@@ -35,7 +44,8 @@ class ToolBox {
   using OnOutcome = std::function<void(ToolOutcome)>;
 
   // `start_helpers` false: no helper program is started, their tools fail.
-  ToolBox(const FlowConfig& config, WorkPool& pool, bool start_helpers = true);
+  ToolBox(const FlowConfig& config, WorkPool& pool, bool start_helpers = true,
+          ToolOutside outside = {});
 
   // Returns at once; `done` runs once, on a thread of the pool or inside. `key` goes along as the
   // header Idempotency-Key: a turn that runs again after a crash calls again, with the same key.
@@ -51,6 +61,9 @@ class ToolBox {
 
   const FlowConfig& config_;
   WorkPool& pool_;
+  const SystemClock machine_clock_;
+  const Clock& clock_;
+  const ToolFetch fetch_;
   HelperPrograms helpers_;
 };
 

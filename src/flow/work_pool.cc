@@ -4,9 +4,20 @@
 #include <utility>
 
 namespace qiao {
+namespace {
+
+constexpr std::int64_t kPostAgainMs = 1;  // an executor with no room now has room later
+
+}  // namespace
 
 WorkPool::WorkPool(std::size_t threads, std::size_t jobs_max) : jobs_max_(jobs_max) {
   for (std::size_t i = 0; i < threads; ++i) {
+    threads_.emplace_back([this](const std::stop_token& stop) { work(stop); });
+  }
+}
+
+WorkPool::WorkPool(Executor* executor) : executor_(executor), jobs_max_(kJobsMax) {
+  for (std::size_t i = 0; executor_ == nullptr && i < kThreads; ++i) {
     threads_.emplace_back([this](const std::stop_token& stop) { work(stop); });
   }
 }
@@ -24,8 +35,21 @@ Status WorkPool::submit(Job job) {
     }
     jobs_.push_back(std::move(job));
   }
+  if (executor_ != nullptr) post_job();
   more_.notify_one();
   return {};
+}
+
+// Each post runs the oldest job that waits.
+void WorkPool::post_job() {
+  const auto task = [weak = std::weak_ptr<WorkPool*>(alive_)] {
+    const auto alive = weak.lock();
+    if (!alive || (*alive)->jobs_.empty()) return;
+    const Job job = std::move((*alive)->jobs_.front());
+    (*alive)->jobs_.pop_front();
+    job({});
+  };
+  if (!executor_->post(task)) executor_->post_after(kPostAgainMs, task);
 }
 
 void WorkPool::stop() {

@@ -4,11 +4,13 @@
 #include <condition_variable>
 #include <deque>
 #include <functional>
+#include <memory>
 #include <mutex>
 #include <stop_token>
 #include <thread>
 #include <vector>
 
+#include "base/executor.h"
 #include "base/result.h"
 
 namespace qiao {
@@ -24,6 +26,9 @@ class WorkPool {
   static constexpr std::size_t kJobsMax = 256;
 
   explicit WorkPool(std::size_t threads = kThreads, std::size_t jobs_max = kJobsMax);
+  // Jobs run on `executor` instead, whose thread is that of all calls: a simulation owns their
+  // order. Null: threads of the pool's own.
+  explicit WorkPool(Executor* executor);
   ~WorkPool();
   WorkPool(const WorkPool&) = delete;
   WorkPool& operator=(const WorkPool&) = delete;
@@ -33,12 +38,15 @@ class WorkPool {
 
  private:
   void work(const std::stop_token& stop);
+  void post_job();
 
+  Executor* const executor_ = nullptr;
   const std::size_t jobs_max_;
   std::mutex mutex_;
   std::condition_variable_any more_;
   std::deque<Job> jobs_;
   bool stopped_ = false;
+  std::shared_ptr<WorkPool*> alive_ = std::make_shared<WorkPool*>(this);  // for posted jobs
   std::vector<std::jthread> threads_;
 };
 

@@ -10,6 +10,7 @@
 #include <map>
 #include <mutex>
 #include <thread>
+#include <utility>
 
 #include "log/segment_recovery.h"
 #include "log/segment_writer.h"
@@ -25,6 +26,7 @@ constexpr std::size_t kGroupBytesMax = 8 << 20;  // one write
 constexpr std::size_t kBatchBytesMax = 1 << 30;  // sizes in a frame have 32 bits
 constexpr std::size_t kReadersMax = 32;          // open files
 constexpr std::size_t kRecordBytesExtra = 64;    // what a waiting record takes besides its bytes
+constexpr std::int64_t kPostAgainMs = 1;         // a writer with no room now has room later
 
 std::size_t bytes_of(const std::vector<LogRecord>& records) {
   std::size_t bytes = 0;
@@ -58,8 +60,9 @@ class SegmentLog::Impl {
                 *recovered.segments.rbegin()->second, std::move(recovered.file)),
         segments_(std::move(recovered.segments)),
         next_(segments_.rbegin()->second->next),
-        durable_(next_),
-        thread_([this] { run(); }) {
+        durable_(next_) {
+    if (options_.writer != nullptr) return;
+    thread_ = std::thread([this] { run(); });
     pthread_setname_np(thread_.native_handle(), "log");
   }
   ~Impl() { static_cast<void>(close()); }
@@ -79,7 +82,10 @@ class SegmentLog::Impl {
   std::vector<LogEntry> copy_waiting(const segment::ReadLimits& limits) const;
   Status status() const { return failed_ ? Status(*failed_) : Status(); }
 
+  void wake_writer();
+  void post_step();
   void run();
+  void step(std::unique_lock<std::mutex>& lock);
   void take_group();
   Status write_group();
   void finish_group(std::unique_lock<std::mutex>& lock, const Status& status);
@@ -104,6 +110,9 @@ class SegmentLog::Impl {
   std::optional<Error> failed_;
   bool closing_ = false;
 
+  bool step_posted_ = false;  // with options_.writer: its thread alone
+  std::shared_ptr<Impl*> alive_ = std::make_shared<Impl*>(this);  // for the posted steps
+
   std::mutex close_mutex_;  // held while joining
   std::thread thread_;      // last: starts when everything above is there
 };
@@ -126,8 +135,26 @@ Result<std::uint64_t> SegmentLog::Impl::append(std::vector<LogRecord> records, A
     waiting_bytes_ += bytes;
     waiting_.push_back({first, std::move(records), bytes, std::move(done)});
   }
-  wake_.notify_one();
+  wake_writer();
   return first;
+}
+
+void SegmentLog::Impl::wake_writer() {
+  if (options_.writer == nullptr) return wake_.notify_one();
+  if (!std::exchange(step_posted_, true)) post_step();
+}
+
+void SegmentLog::Impl::post_step() {
+  const auto task = [weak = std::weak_ptr<Impl*>(alive_)] {
+    const auto alive = weak.lock();
+    if (!alive) return;
+    Impl& self = **alive;
+    std::unique_lock lock(self.mutex_);
+    if (!self.failed_ && !self.waiting_.empty()) self.step(lock);
+    self.step_posted_ = !self.failed_ && !self.waiting_.empty();
+    if (self.step_posted_) self.post_step();
+  };
+  if (!options_.writer->post(task)) options_.writer->post_after(kPostAgainMs, task);
 }
 
 void SegmentLog::Impl::run() {
@@ -135,12 +162,17 @@ void SegmentLog::Impl::run() {
   while (!failed_) {
     wake_.wait(lock, [this] { return closing_ || !waiting_.empty(); });
     if (waiting_.empty()) return seal(lock);
-    take_group();
-    lock.unlock();
-    const Status written = write_group();
-    lock.lock();
-    finish_group(lock, written);
+    step(lock);
   }
+}
+
+// One group: written, synced, told.
+void SegmentLog::Impl::step(std::unique_lock<std::mutex>& lock) {
+  take_group();
+  lock.unlock();
+  const Status written = write_group();
+  lock.lock();
+  finish_group(lock, written);
 }
 
 void SegmentLog::Impl::take_group() {
@@ -299,10 +331,11 @@ Durability SegmentLog::Impl::durability() const {
 }
 
 Status SegmentLog::Impl::close() {
-  {
+  const bool closed = [this] {
     std::lock_guard lock(mutex_);
-    closing_ = true;
-  }
+    return std::exchange(closing_, true);
+  }();
+  if (options_.writer != nullptr && !closed) run();
   wake_.notify_one();
   {
     std::lock_guard lock(close_mutex_);

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "base/disk.h"
+#include "base/executor.h"
 #include "log/log.h"
 
 namespace qiao {
@@ -14,6 +15,9 @@ struct SegmentLogOptions {
   std::uint64_t segment_bytes = 64 << 20;
   std::size_t append_bytes_max = 256 << 20;  // waiting for the writer
   bool sync = true;                          // false: durability() is kMemory
+  // Writes in steps on this executor, which must outlive the log and is the thread of all calls:
+  // a simulation owns the order. Null: a writer thread of the log's own.
+  Executor* writer = nullptr;
 };
 
 // What open() found and did, for people.

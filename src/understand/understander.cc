@@ -12,8 +12,9 @@ namespace {
 
 class ExampleUnderstander final : public Understander {
  public:
-  ExampleUnderstander(Encoders encoders, MessageJudge judge)
+  ExampleUnderstander(Encoders encoders, MessageJudge judge, const Clock& clock)
       : encoders_(std::move(encoders)),
+        clock_(clock),
         judge_(std::make_shared<const MessageJudge>(std::move(judge))) {}
 
   void annotate(std::string text, OnAnnotated done) const override;
@@ -21,15 +22,16 @@ class ExampleUnderstander final : public Understander {
 
  private:
   const Encoders encoders_;
+  const Clock& clock_;
   const std::shared_ptr<const MessageJudge> judge_;
 };
 
 void ExampleUnderstander::annotate(std::string text, OnAnnotated done) const {
-  const std::int64_t began_us = SystemClock().steady_us();
-  const auto finish = [judge = judge_, began_us, done = std::move(done)](
+  const std::int64_t began_us = clock_.steady_us();
+  const auto finish = [judge = judge_, &clock = clock_, began_us, done = std::move(done)](
                           const std::string& said, std::vector<float> vector) {
     Annotations annotations = judge->judge(said, std::move(vector));
-    annotations.ms = static_cast<double>(SystemClock().steady_us() - began_us) / 1000.0;
+    annotations.ms = static_cast<double>(clock.steady_us() - began_us) / 1000.0;
     done(std::move(annotations));
   };
   Model* encoder = judge_->wants_vector() ? encoder_of(encoders_, detect_language(text)) : nullptr;
@@ -52,8 +54,10 @@ void ExampleUnderstander::embed(std::string text, Language language, Model::OnEm
 
 Result<std::shared_ptr<const Understander>> Understander::make(UnderstandSpec spec,
                                                                Encoders encoders) {
+  static const SystemClock kMachineClock;
+  const Clock& clock = spec.clock != nullptr ? *spec.clock : kMachineClock;
   QIAO_ASSIGN(MessageJudge judge, MessageJudge::make(std::move(spec), encoders));
-  return std::make_shared<const ExampleUnderstander>(std::move(encoders), std::move(judge));
+  return std::make_shared<const ExampleUnderstander>(std::move(encoders), std::move(judge), clock);
 }
 
 }  // namespace qiao

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/clock.h"
 #include "base/result.h"
 #include "message/annotations.h"
 #include "model/model.h"
@@ -20,6 +21,7 @@ struct UnderstandSpec {
   std::map<std::string, std::vector<std::string>> likes;    // semantic route → its examples
   bool sentiment = false;
   std::vector<std::string> entities;  // kinds to look for; empty: all known
+  const Clock* clock = nullptr;       // of Annotations::ms, outlives it; null: the machine's
 };
 
 // The encoder of each language; null where none is installed.
