@@ -204,6 +204,21 @@ TEST(SegmentLog, TellsAllThatWaitWhenTheDiskFails) {
   EXPECT_EQ(failed, 20);
 }
 
+// A first start that ends before the file's name is synced: the second one goes on with the file,
+// and must bring its name to disk before it acks.
+TEST(SegmentLog, AFileWhoseMakingWasCutShortKeepsWhatIsAckedLater) {
+  FaultyDisk disk;
+  disk.fail_after(3);  // header, sync of the file, sync of the directory
+  EXPECT_FALSE(SegmentLog::open(disk, small()));
+  disk.end_process();
+  disk.fail_after(0);
+  auto log = open_log(disk);
+  ASSERT_TRUE(append(*log, {"kept"}));
+  disk.crash(FaultyDisk::Crash::kLoseUnsynced);
+  log.reset();
+  EXPECT_EQ(texts_of(*open_log(disk)), (std::vector<std::string>{"kept"}));
+}
+
 TEST(SegmentLog, AFullDiskIsUnavailableAndSaysSo) {
   FaultyDisk disk;
   auto log = open_log(disk);

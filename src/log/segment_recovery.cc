@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "log/segment_recovery.h"
 
+#include <algorithm>
 #include <string>
 #include <vector>
 
@@ -8,6 +9,8 @@
 
 namespace qiao::segment {
 namespace {
+
+constexpr std::size_t kCopyStep = 1 << 20;
 
 // Then the bad bytes at `position` had reached the disk once, and are damage, not a torn write.
 Result<bool> synced_frame_follows(DiskFile& file, const Segment& segment, std::uint64_t position) {
@@ -20,7 +23,8 @@ struct Found {
   std::shared_ptr<Segment> segment;
   std::unique_ptr<DiskFile> file;
   std::uint64_t size = 0;
-  bool unborn = false;  // its making was cut short: no header yet, no records
+  std::uint64_t unsure = 0;  // from there on nothing says that it was synced
+  bool unborn = false;       // its making was cut short: no header yet, no records
 };
 
 Status check_follows(const Segment& segment, const Segment* before) {
@@ -48,11 +52,29 @@ Result<Found> examine(Disk& disk, std::string path, std::uint64_t first, const S
   segment.next = header->first;
   segment.chain = header->chain;
   QIAO_TRY(check_follows(segment, before));
-  QIAO_TRY(scan_frames(*found.file, segment));
+  const auto note_sync = [&found](const FrameAt& at, std::string_view) {
+    if (at.header.after_sync) found.unsure = at.position;
+    return Status();
+  };
+  QIAO_TRY(scan_frames(*found.file, segment, note_sync));
   if (segment.end == found.size) return found;
   QIAO_ASSIGN(const bool was_synced, synced_frame_follows(*found.file, segment, segment.end + 1));
   if (was_synced || !last) return damaged(segment.path, segment.end, "a frame");
   return found;
+}
+
+// What a process wrote before it ended is read back whether it is on the disk or not: a system that
+// failed to sync forgets that it still has to write (and a new file's name may not be synced).
+// Written anew and synced, it may be relied on.
+Status make_sure(Disk& disk, const std::string& directory, Found& found) {
+  for (std::uint64_t at = found.unsure; at < found.segment->end; at += kCopyStep) {
+    const std::uint64_t left = found.segment->end - at;
+    QIAO_ASSIGN(const std::string bytes,
+                found.file->read_at(at, std::min<std::uint64_t>(left, kCopyStep)));
+    QIAO_TRY(found.file->write_at(at, bytes));
+  }
+  QIAO_TRY(found.file->sync_data());
+  return disk.sync_directory(directory);
 }
 
 Status cut_tail(Found& found, SegmentLogRecovery& report) {
@@ -62,8 +84,7 @@ Status cut_tail(Found& found, SegmentLogRecovery& report) {
     report.torn_file = segment.path;
     QIAO_TRY(found.file->truncate(segment.end));
   }
-  // What was written but not synced before a crash of the process alone is kept from here on.
-  return found.file->sync_data();
+  return {};
 }
 
 }  // namespace
@@ -89,6 +110,7 @@ Result<Recovered> recover(Disk& disk, const SegmentLogOptions& options) {
     }
     if (last) {
       QIAO_TRY(cut_tail(found, out.report));
+      QIAO_TRY(options.sync ? make_sure(disk, options.directory, found) : found.file->sync_data());
       out.file = std::move(found.file);
     }
     out.report.records += found.segment->next - found.segment->header.first;

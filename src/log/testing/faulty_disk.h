@@ -31,7 +31,12 @@ class FaultyDisk final : public Disk {
     live_names_ = synced_names_;
     for (auto& [name, file] : live_names_) settle(*file, how);
   }
-  // The n-th write or sync from now on (1 = the next) fails, and all after it.
+  // The process ends, the machine goes on: files open now fail, what was written stays as it is.
+  void end_process() {
+    std::lock_guard lock(mutex_);
+    ++life_;
+  }
+  // The n-th write or sync from now on (1 = the next) fails, and all after it; 0: none.
   void fail_after(std::uint64_t n) {
     std::lock_guard lock(mutex_);
     operations_left_ = n;
