@@ -66,7 +66,7 @@ void Broker::Impl::commit(Commit commit, const Done<std::vector<Published>>& don
   const std::int64_t now = clock_.wall_ms();
   for (LeaseRef& lease : commit.ack) {
     if (const Status held = check_lease(lease); !held) return done(held.error());
-    changes.rest.emplace_back(record::Acked{now, std::move(lease.group), lease.offset});
+    changes.rest.emplace_back(record::Acked{now_ms(), std::move(lease.group), lease.offset});
   }
   for (record::Event& event : commit.events) {
     if (event.time_ms == 0) event.time_ms = now;

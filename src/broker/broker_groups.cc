@@ -133,7 +133,7 @@ void Broker::Impl::serve(const std::string& name) {
   if (group == nullptr || found == waiters_.end()) return;
   std::deque<Waiter>& waiting = found->second;
   while (!waiting.empty()) {
-    const auto offsets = group->ready(clock_.wall_ms(), durable_, waiting.front().count);
+    const auto offsets = group->ready(now_ms(), durable_, waiting.front().count);
     if (offsets.empty()) break;
     Result<std::vector<Delivery>> deliveries = take(*group, waiting.front().consumer, offsets);
     if (deliveries && deliveries->empty()) continue;  // all were late: look again
@@ -149,9 +149,10 @@ void Broker::Impl::serve(const std::string& name) {
 // Nobody waits for the record of a lease: to lose it means one more delivery, which is allowed.
 Result<std::vector<Delivery>> Broker::Impl::take(GroupState& group, const std::string& consumer,
                                                  const std::vector<std::uint64_t>& offsets) {
-  const std::int64_t now = clock_.wall_ms();
+  const std::int64_t now = now_ms();
+  const std::int64_t wall = clock_.wall_ms();
   const std::string& name = group.spec().name;
-  const std::int64_t until = now + group.spec().lease_ms;
+  const std::int64_t lease_ms = group.spec().lease_ms;
   std::vector<Delivery> deliveries;
   Changes changes;
   std::uint64_t late = 0;
@@ -159,14 +160,14 @@ Result<std::vector<Delivery>> Broker::Impl::take(GroupState& group, const std::s
     const Result<MessagePtr> message = body(offset);
     if (!message && changes.rest.empty()) return message.error();
     if (!message) break;  // the next call meets it first, and tells
-    if ((*message)->deadline_ms != 0 && (*message)->deadline_ms <= now) {
+    if ((*message)->deadline_ms != 0 && (*message)->deadline_ms <= wall) {
       changes.rest.emplace_back(record::Acked{now, name, offset});
       ++late;
       continue;
     }
     const std::uint32_t attempt = group.attempts(offset) + 1;
-    changes.rest.emplace_back(record::Leased{now, name, consumer, offset, attempt, until});
-    deliveries.push_back({name, offset, attempt, until, **message});
+    changes.rest.emplace_back(record::Leased{now, name, consumer, offset, attempt, now + lease_ms});
+    deliveries.push_back({name, offset, attempt, wall + lease_ms, **message});
   }
   if (const auto appended = append(std::move(changes), {}); !appended) return appended.error();
   delivered_count_.add(deliveries.size());
@@ -177,7 +178,7 @@ Result<std::vector<Delivery>> Broker::Impl::take(GroupState& group, const std::s
 void Broker::Impl::nack(const LeaseRef& lease, std::int64_t delay_ms, bool counts,
                         const std::string& reason, const Done<void>& done) {
   if (Status held = check_lease(lease); !held) return done(std::move(held));
-  const std::int64_t now = clock_.wall_ms();
+  const std::int64_t now = now_ms();
   const std::int64_t retry_at = delay_ms > 0 ? now + std::min(delay_ms, kLeaseMsMax) : 0;
   GroupState& group = *state_.group(lease.group);
   const std::string shown = cut_utf8(reason, kReasonBytesMax);
@@ -209,16 +210,15 @@ Status Broker::Impl::give_back(GroupState& group, std::uint64_t offset, Record r
 // where it is: groups that see each other's letters would pass them on for ever.
 Result<Broker::Impl::Changes> Broker::Impl::give_up(const GroupState& group, std::uint64_t offset,
                                                     const std::string& reason) {
-  const std::int64_t now = clock_.wall_ms();
   Changes changes;
-  changes.rest.emplace_back(record::Acked{now, group.spec().name, offset});
+  changes.rest.emplace_back(record::Acked{now_ms(), group.spec().name, offset});
   QIAO_ASSIGN(const MessagePtr message, body(offset));
   if (message->headers.contains(kDeadGroup)) return changes;
   Message letter = *message;
   letter.id = ids_.next();
   letter.subject = dead_letter_subject(group.spec());
   letter.cause = message->id;
-  letter.time_ms = now;
+  letter.time_ms = clock_.wall_ms();
   letter.deadline_ms = 0;  // what is dead is never late
   while (letter.headers.size() + kDeadHeaders > kHeadersMax)
     letter.headers.erase(std::prev(letter.headers.end()));
@@ -234,10 +234,11 @@ Result<Broker::Impl::Changes> Broker::Impl::give_up(const GroupState& group, std
 void Broker::Impl::extend(const LeaseRef& lease, std::int64_t lease_ms,
                           const Done<std::int64_t>& done) {
   if (const Status held = check_lease(lease); !held) return done(held.error());
-  const std::int64_t now = clock_.wall_ms();
-  const std::int64_t until = now + std::clamp(lease_ms, kLeaseMsMin, kLeaseMsMax);
+  const std::int64_t now = now_ms();
+  const std::int64_t kept_ms = std::clamp(lease_ms, kLeaseMsMin, kLeaseMsMax);
+  const std::int64_t until = clock_.wall_ms() + kept_ms;
   const auto appended = append(
-      {{}, {record::Extended{now, lease.group, lease.offset, until}}},
+      {{}, {record::Extended{now, lease.group, lease.offset, now + kept_ms}}},
       [done, until](Status status) { status ? done(until) : done(std::move(status.error())); });
   if (!appended) return done(appended.error());
   arm_timer(*state_.group(lease.group));
@@ -249,7 +250,7 @@ void Broker::Impl::arm_timer(const GroupState& group) {
   const std::optional<std::int64_t> at = group.next_time_ms();
   if (!at || (timer_ && timer_->second <= *at)) return;
   if (timer_) loop_.cancel(timer_->first);
-  const std::int64_t delay = std::max(kTimerMsMin, *at - clock_.wall_ms());
+  const std::int64_t delay = std::max(kTimerMsMin, *at - now_ms());
   timer_.emplace(loop_.post_after(delay,
                                   [weak = weak_from_this()] {
                                     if (const auto self = weak.lock()) self->on_timer();
@@ -260,7 +261,7 @@ void Broker::Impl::arm_timer(const GroupState& group) {
 void Broker::Impl::on_timer() {
   timer_.reset();
   if (failed_ || finished_) return;
-  const std::int64_t now = clock_.wall_ms();
+  const std::int64_t now = now_ms();
   for (auto& [name, group] : state_.groups()) {
     for (const std::uint64_t offset : group.run_out(now)) {
       const Status given = give_back(group, offset, record::Expired{now, name, offset, 0}, true,

@@ -59,6 +59,8 @@ Status Broker::Impl::recover() {
   QIAO_TRY(restore_snapshot());
   QIAO_TRY(replay(log_.bounds().next));
   durable_ = next_;
+  begin_steady_ms_ = clock_.steady_us() / 1'000;
+  begin_ms_ = std::max(clock_.wall_ms(), state_.time_ms());
   snapshot_at_ = next_ + options_.snapshot_every;
   QIAO_TRY(free_local_leases());
   post(&Impl::on_timer);  // leases go on running out
@@ -98,7 +100,7 @@ Status Broker::Impl::replay(std::uint64_t end) {
 
 Status Broker::Impl::free_local_leases() {
   Changes changes;
-  const std::int64_t now = clock_.wall_ms();
+  const std::int64_t now = now_ms();
   for (const auto& [name, group] : state_.groups()) {
     for (const std::uint64_t offset : group.leased_by(kLocalConsumers))
       changes.rest.emplace_back(

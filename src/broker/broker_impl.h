@@ -140,6 +140,13 @@ class Broker::Impl : public std::enable_shared_from_this<Broker::Impl> {
   void end_request(const std::string& inbox, Result<Message> result);
   void catch_up(SubscriptionId id);
 
+  // The time of leases and retries: the wall's when the broker opened (or that of the newest
+  // record, when it is later), and steady from then on. A clock that is set ends no lease early and
+  // keeps none.
+  [[nodiscard]] std::int64_t now_ms() const {
+    return begin_ms_ + clock_.steady_us() / 1'000 - begin_steady_ms_;
+  }
+
   Log& log_;
   Executor& loop_;
   const Clock& clock_;
@@ -156,6 +163,8 @@ class Broker::Impl : public std::enable_shared_from_this<Broker::Impl> {
   bool durable_posted_ = false;
 
   // -- the loop's own
+  std::int64_t begin_steady_ms_ = 0;
+  std::int64_t begin_ms_ = 0;
   State state_;
   std::uint64_t durable_ = 0;  // everything below was released
   std::uint64_t next_ = 0;

@@ -150,6 +150,33 @@ TEST_P(BrokerTest, ExtendKeepsTheLease) {
   EXPECT_TRUE(bus.ack(last));
 }
 
+TEST_P(BrokerTest, AClockThatIsSetBackKeepsNoLeaseAndNoRetry) {
+  ASSERT_TRUE(bus.create_group(group_of("in")));
+  ASSERT_TRUE(bus.publish(message_of("in", "one")));
+  EXPECT_EQ(leased(1), Texts{"one"});
+  bus.clock().jump_ms(-3'600'000);
+  bus.advance_ms(1'001);
+  EXPECT_EQ(leased(1, "bob"), Texts{"one"});
+  ASSERT_TRUE(bus.nack(last, 500));
+  bus.clock().jump_ms(-3'600'000);
+  bus.advance_ms(501);
+  EXPECT_EQ(leased(1, "bob"), Texts{"one"});
+  bus.clock().jump_ms(-3'600'000);
+  crash_and_reopen();
+  bus.advance_ms(1'001);
+  EXPECT_EQ(leased(1), Texts{"one"});
+}
+
+TEST_P(BrokerTest, AClockThatIsSetForwardEndsNoLease) {
+  ASSERT_TRUE(bus.create_group(group_of("in")));
+  ASSERT_TRUE(bus.publish(message_of("in", "one")));
+  EXPECT_EQ(leased(1), Texts{"one"});
+  bus.clock().jump_ms(3'600'000);
+  bus.advance_ms(500);
+  EXPECT_TRUE(leased(1, "bob").empty());
+  EXPECT_TRUE(bus.ack(last));
+}
+
 TEST_P(BrokerTest, ConversationsKeepTheirOrder) {
   ASSERT_TRUE(bus.create_group(group_of("in")));
   for (const char* text : {"a1", "a2", "b1", "a3"})

@@ -2,6 +2,7 @@
 #include "broker/group_state.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace qiao {
 namespace {
@@ -77,7 +78,7 @@ void GroupState::lease(const record::Leased& leased) {
   leases_.emplace(item->until_ms, leased.offset);
 }
 
-void GroupState::ack(std::uint64_t offset) {
+void GroupState::ack(std::uint64_t offset, std::uint64_t at) {
   const Item* item = find(offset);
   if (item == nullptr) return;
   ready_.erase(offset);
@@ -87,12 +88,13 @@ void GroupState::ack(std::uint64_t offset) {
   items_.erase(offset);
   --open_;
   ++acked_;
-  if (lane != 0) leave_lane(offset, lane);
+  if (lane != 0) leave_lane(offset, lane, at);
 }
 
-void GroupState::leave_lane(std::uint64_t offset, LaneKey key) {
+void GroupState::leave_lane(std::uint64_t offset, LaneKey key, std::uint64_t at) {
   const auto lane = lanes_.find(key);
   if (lane == lanes_.end() || lane->second.head != offset) return;
+  note_freed(key, at);
   if (lane->second.behind.empty()) {
     lanes_.erase(lane);
     return;
@@ -125,8 +127,31 @@ void GroupState::extend(std::uint64_t offset, std::int64_t until_ms) {
   leases_.emplace(until_ms, offset);
 }
 
+void GroupState::note_freed(LaneKey lane, std::uint64_t at) {
+  if (freed_.lanes.size() >= kFreedMax) freed_before_ = std::exchange(freed_, {});
+  freed_.lanes[lane] = at;
+  freed_.newest = at;
+}
+
+void GroupState::forget_freed(std::uint64_t durable) {
+  if (freed_before_.newest >= durable || freed_.lanes.empty()) return;
+  freed_before_ = std::exchange(freed_, {});
+  if (freed_before_.newest < durable) freed_before_ = {};
+}
+
+bool GroupState::waits_for_ack(std::uint64_t offset, std::uint64_t durable) const {
+  if (freed_.lanes.empty() && freed_before_.lanes.empty()) return false;
+  const LaneKey lane = items_.at(offset).lane;
+  for (const Freed* freed : {&freed_, &freed_before_}) {
+    const auto found = freed->lanes.find(lane);
+    if (found != freed->lanes.end() && found->second >= durable) return true;
+  }
+  return false;
+}
+
 std::vector<std::uint64_t> GroupState::ready(std::int64_t now_ms, std::uint64_t durable,
                                              std::size_t count) {
+  forget_freed(durable);
   while (!resting_.empty() && resting_.begin()->first <= now_ms) {
     ready_.insert(resting_.begin()->second);
     resting_.erase(resting_.begin());
@@ -136,8 +161,9 @@ std::vector<std::uint64_t> GroupState::ready(std::int64_t now_ms, std::uint64_t 
     unseen_.pop_front();
   }
   std::vector<std::uint64_t> out;
-  for (auto at = ready_.begin(); at != ready_.end() && *at < durable && out.size() < count; ++at)
-    out.push_back(*at);
+  for (auto at = ready_.begin(); at != ready_.end() && *at < durable && out.size() < count; ++at) {
+    if (!waits_for_ack(*at, durable)) out.push_back(*at);
+  }
   return out;
 }
 

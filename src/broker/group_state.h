@@ -31,17 +31,21 @@ class GroupState {
     std::string consumer;
   };
 
+  static constexpr std::size_t kFreedMax = 1 << 16;  // lanes whose last ack is not durable yet
+
   explicit GroupState(GroupSpec spec) : spec_(std::move(spec)) {}
 
   [[nodiscard]] const GroupSpec& spec() const { return spec_; }
   // Requires: place.offset is above all added before.
   void add(broker::Place place);
   void lease(const record::Leased& leased);
-  void ack(std::uint64_t offset);
+  // `at`: offset of the record.
+  void ack(std::uint64_t offset, std::uint64_t at);
   void give_back(std::uint64_t offset, std::int64_t retry_at_ms, bool counts);
   void extend(std::uint64_t offset, std::int64_t until_ms);
 
-  // Up to `count` messages below `durable` that may be leased at `now_ms`, oldest first.
+  // Up to `count` messages that may be leased at `now_ms`, oldest first. They, and what freed their
+  // lanes, are below `durable`: else a crash would bring back the message before.
   std::vector<std::uint64_t> ready(std::int64_t now_ms, std::uint64_t durable, std::size_t count);
   // The item if it is leased now.
   [[nodiscard]] const Item* leased(std::uint64_t offset) const;
@@ -68,11 +72,20 @@ class GroupState {
     std::deque<std::uint64_t> behind;  // blocked by it
   };
 
+  // Lanes by the record of the ack that freed them last.
+  struct Freed {
+    std::unordered_map<broker::LaneKey, std::uint64_t> lanes;
+    std::uint64_t newest = 0;
+  };
+
+  void note_freed(broker::LaneKey lane, std::uint64_t at);
+  void forget_freed(std::uint64_t durable);
+  [[nodiscard]] bool waits_for_ack(std::uint64_t offset, std::uint64_t durable) const;
   void look_up_to(std::uint64_t offset);
   void look_at(broker::Place place);
   void make_ready(std::uint64_t offset, const Item& item);
   Item* find(std::uint64_t offset);
-  void leave_lane(std::uint64_t offset, broker::LaneKey lane);
+  void leave_lane(std::uint64_t offset, broker::LaneKey lane, std::uint64_t at);
   [[nodiscard]] bool has_lane(const Item& item) const { return spec_.ordered && item.lane != 0; }
 
   GroupSpec spec_;
@@ -82,6 +95,8 @@ class GroupState {
   std::set<std::pair<std::int64_t, std::uint64_t>> resting_;  // retry time, offset
   std::set<std::pair<std::int64_t, std::uint64_t>> leases_;   // end, offset
   std::unordered_map<broker::LaneKey, Lane> lanes_;
+  Freed freed_;             // since freed_before_ was filled
+  Freed freed_before_;      // goes as a whole when all of it is durable
   std::uint64_t open_ = 0;  // not acked
   std::uint64_t acked_ = 0;
 };

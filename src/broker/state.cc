@@ -25,19 +25,24 @@ void State::apply(std::uint64_t offset, const Record& record) {
     void operator()(const record::GroupCreated& r) const { state.apply_group_created(offset, r); }
     void operator()(const record::GroupDeleted& r) const { state.delete_group(r.group); }
     void operator()(const record::Leased& r) const {
+      state.time_ms_ = std::max(state.time_ms_, r.time_ms);
       if (GroupState* group = state.group(r.group)) group->lease(r);
     }
     void operator()(const record::Acked& r) const {
-      if (GroupState* group = state.group(r.group)) group->ack(r.offset);
+      state.time_ms_ = std::max(state.time_ms_, r.time_ms);
+      if (GroupState* group = state.group(r.group)) group->ack(r.offset, offset);
     }
     void operator()(const record::Nacked& r) const {
+      state.time_ms_ = std::max(state.time_ms_, r.time_ms);
       if (GroupState* group = state.group(r.group))
         group->give_back(r.offset, r.retry_at_ms, r.counts);
     }
     void operator()(const record::Extended& r) const {
+      state.time_ms_ = std::max(state.time_ms_, r.time_ms);
       if (GroupState* group = state.group(r.group)) group->extend(r.offset, r.until_ms);
     }
     void operator()(const record::Expired& r) const {
+      state.time_ms_ = std::max(state.time_ms_, r.time_ms);
       if (GroupState* group = state.group(r.group)) group->give_back(r.offset, r.retry_at_ms, true);
     }
     // Of the record alone: nothing is decided by them.
@@ -138,6 +143,7 @@ std::string State::save() const {
   put_varint(out, groups_.size());
   for (const auto& [name, group] : groups_) group.save(out);
   dedupe_.write(out);
+  put_signed(out, time_ms_);
   return out;
 }
 
@@ -159,6 +165,7 @@ Status State::restore(std::string_view bytes) {
     if (made) group_tree_.insert(found->second.spec().pattern, &found->second);
   }
   QIAO_TRY(dedupe_.read(in));
+  if (!in.at_end()) time_ms_ = in.signed_varint();  // older snapshots end here
   if (!in.at_end()) return damaged;
   return {};
 }

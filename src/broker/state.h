@@ -36,6 +36,9 @@ class State {
   void apply(std::uint64_t offset, const Record& record);
   void apply_published(std::uint64_t offset, const Message& message);
 
+  // Of the newest change of a lease: what decides about leases is never earlier.
+  [[nodiscard]] std::int64_t time_ms() const { return time_ms_; }
+
   // Where a message with this id may be: published within the window, if its id is the same.
   [[nodiscard]] std::optional<std::uint64_t> offset_hint(std::string_view id) const;
   [[nodiscard]] GroupState* group(std::string_view name);
@@ -64,6 +67,7 @@ class State {
   std::map<std::string, GroupState, std::less<>> groups_;
   broker::SubjectTree<GroupState*> group_tree_;
   broker::DedupeWindow dedupe_;
+  std::int64_t time_ms_ = 0;
 };
 
 }  // namespace qiao
