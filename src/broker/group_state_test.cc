@@ -43,7 +43,7 @@ TEST(GroupState, GivesTheOldestThatAreDurable) {
   EXPECT_EQ(group.ready(0, 20, 2), (Offsets{11, 12}));
   EXPECT_EQ(group.leased_count(), 1U);
   EXPECT_EQ(group.oldest(), 10U);
-  group.ack(10);
+  group.ack(10, 0);
   EXPECT_EQ(group.oldest(), 11U);
   EXPECT_EQ(group.acked_count(), 1U);
 }
@@ -55,7 +55,7 @@ TEST(GroupState, OneMessageOfAConversationAtATime) {
   EXPECT_EQ(group.ready(0, 9, 9), (Offsets{1, 3, 4}));
   lease(group, 1, 100);
   EXPECT_EQ(group.ready(0, 9, 9), (Offsets{3, 4}));
-  group.ack(1);
+  group.ack(1, 0);
   EXPECT_EQ(group.ready(0, 9, 9), (Offsets{2, 3, 4}));
   lease(group, 2, 100);
   group.give_back(2, 50, true);  // rests: the one behind it still waits
@@ -139,7 +139,7 @@ TEST(GroupState, ASavedGroupGoesOnAsTheOriginal) {
           const std::uint64_t fate = rng.below(4);
           const std::int64_t retry = rng.below(2) == 0 ? 0 : now + 30;
           both([&](GroupState& g) {
-            if (fate < 2) g.ack(offset);
+            if (fate < 2) g.ack(offset, 0);
             if (fate == 2) g.give_back(offset, retry, true);
             if (fate == 3) g.extend(offset, now + 90);
           });
