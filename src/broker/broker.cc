@@ -98,6 +98,28 @@ void Broker::request(Message message, std::int64_t timeout_ms, Done<Message> don
   QIAO_SUBMIT(request(std::move(message), timeout_ms, std::move(done)));
 }
 
+void Broker::cancel_request(std::string message_id) {
+  impl_->submit(
+      [impl = impl_.get(), message_id = std::move(message_id)](const Error* refused) {
+        if (refused == nullptr) impl->cancel_request(message_id);
+      },
+      Impl::Bound::kAlways);
+}
+
+void Broker::when_abandoned(std::function<void(const std::string&)> abandoned) {
+  impl_->when_abandoned(std::move(abandoned));
+}
+
+void Broker::open_stream(std::string stream, Done<std::uint32_t> done) {
+  QIAO_SUBMIT(open_stream(stream, done));
+}
+void Broker::append_chunks(std::vector<record::Chunk> chunks, Done<void> done) {
+  QIAO_SUBMIT(append_chunks(std::move(chunks), done));
+}
+void Broker::read_stream(std::string stream, Done<StoredStream> done) {
+  QIAO_SUBMIT(read_stream(stream, done));
+}
+
 void Broker::read(std::string pattern, std::uint64_t from, std::size_t limit, Done<Page> done) {
   QIAO_SUBMIT_READ(read(pattern, from, limit, done));
 }

@@ -13,6 +13,7 @@
 #include "base/metrics.h"
 #include "base/random.h"
 #include "base/result.h"
+#include "broker/stream_event.h"
 #include "log/log.h"
 #include "log/record.h"
 #include "message/message.h"
@@ -55,6 +56,15 @@ struct Commit {
   std::vector<Message> publish;
   std::vector<LeaseRef> ack;
   std::vector<record::Event> events;
+  // Of streams: attempt 0 stands for the newest; one that fits no more is left out.
+  std::vector<record::Chunk> chunks = {};
+};
+
+// What the log keeps of one answer: the newest attempt, without a hole.
+struct StoredStream {
+  std::uint32_t attempt = 0;
+  bool ended = false;
+  std::vector<StreamEvent> events;
 };
 
 struct TopicInfo {
@@ -137,6 +147,18 @@ class Broker {
   // subscription and no group would see it ("no responder"); `deadline` after timeout_ms;
   // `already_exists` when its id was published before.
   void request(Message message, std::int64_t timeout_ms, Done<Message> done);
+  // The one who asked went away: its request ends with `cancelled`; an answer is dropped.
+  void cancel_request(std::string message_id);
+  // `abandoned` hears, on the loop, of each request that ends without an answer (by its deadline or
+  // by cancel_request): whoever works on that message may stop. Requires: before the first request.
+  void when_abandoned(std::function<void(const std::string& message_id)> abandoned);
+
+  // The durable side of token streams (broker/streams.h). open_stream begins the next attempt and
+  // gives its number when that is durable; nothing of the attempt may be shown before. Then chunks
+  // may be appended, all or none. read_stream: `not_found` when nothing is kept.
+  void open_stream(std::string stream, Done<std::uint32_t> done);
+  void append_chunks(std::vector<record::Chunk> chunks, Done<void> done);
+  void read_stream(std::string stream, Done<StoredStream> done);
 
   // Kept messages of a pattern from offset `from` on.
   void read(std::string pattern, std::uint64_t from, std::size_t limit, Done<Page> done);

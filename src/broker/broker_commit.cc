@@ -72,6 +72,7 @@ void Broker::Impl::commit(Commit commit, const Done<std::vector<Published>>& don
     if (event.time_ms == 0) event.time_ms = now;
     changes.rest.emplace_back(std::move(event));
   }
+  add_chunks(commit.chunks, changes);
   duplicate_count_.add(published.size() - changes.publish.size());
   const std::size_t acks = commit.ack.size();
   const bool nothing_new = changes.publish.empty() && changes.rest.empty();

@@ -47,7 +47,9 @@ Broker::Impl::Impl(Log& log, Executor& loop, const Clock& clock, IdMaker& ids, M
           metrics.counter("qiao_late_total", "Messages past their deadline, not delivered")),
       dead_count_(metrics.counter("qiao_dead_letters_total", "Messages given up")),
       overloaded_count_(
-          metrics.counter("qiao_overloaded_total", "Calls refused because a bound was reached")) {}
+          metrics.counter("qiao_overloaded_total", "Calls refused because a bound was reached")),
+      late_reply_count_(metrics.counter("qiao_late_replies_total",
+                                        "Answers to requests that had ended: dropped")) {}
 
 Broker::Impl::~Impl() {
   if (snapshot_thread_.joinable()) snapshot_thread_.join();
@@ -251,6 +253,7 @@ void Broker::Impl::answer_all(const Error& error) {
     request.done(error);
   }
   requests_.clear();
+  request_inboxes_.clear();
   if (timer_) loop_.cancel(timer_->first);
   timer_.reset();
 }

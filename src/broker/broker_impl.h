@@ -53,6 +53,13 @@ class Broker::Impl : public std::enable_shared_from_this<Broker::Impl> {
                  Sink sink);
   void unsubscribe(SubscriptionId id);
   void request(Message message, std::int64_t timeout_ms, Done<Message> done);
+  void cancel_request(const std::string& message_id);
+  void when_abandoned(std::function<void(const std::string&)> abandoned) {
+    abandoned_ = std::move(abandoned);
+  }
+  void open_stream(const std::string& stream, const Done<std::uint32_t>& done);
+  void append_chunks(std::vector<record::Chunk> chunks, const Done<void>& done);
+  void read_stream(const std::string& stream, const Done<StoredStream>& done);
   void read(const std::string& pattern, std::uint64_t from, std::size_t limit,
             const Done<Page>& done);
   void topics(const Done<std::vector<TopicInfo>>& done);
@@ -92,6 +99,7 @@ class Broker::Impl : public std::enable_shared_from_this<Broker::Impl> {
     bool live = false;       // follows releases; else catches up from the log
   };
   struct Request {
+    std::string message_id;
     Done<Message> done;
     Executor::TimerId timer = 0;
   };
@@ -123,6 +131,10 @@ class Broker::Impl : public std::enable_shared_from_this<Broker::Impl> {
   Status add_messages(std::vector<Message>& messages, std::vector<Published>& published,
                       Changes& changes);
 
+  // Token streams (broker_streams.cc)
+  void add_chunks(std::vector<record::Chunk>& chunks, Changes& changes);
+  Result<record::Chunk> chunk_at(std::uint64_t offset);
+
   // Groups (broker_groups.cc)
   void serve(const std::string& name);
   Result<std::vector<Delivery>> take(GroupState& group, const std::string& consumer,
@@ -138,6 +150,7 @@ class Broker::Impl : public std::enable_shared_from_this<Broker::Impl> {
   void release_message(std::uint64_t offset, const Message& message);
   void answer_request(const Message& message);
   void end_request(const std::string& inbox, Result<Message> result);
+  void abandon_request(const std::string& inbox, Error reason);
   void catch_up(SubscriptionId id);
 
   // The time of leases and retries: the wall's when the broker opened (or that of the newest
@@ -176,7 +189,9 @@ class Broker::Impl : public std::enable_shared_from_this<Broker::Impl> {
   std::uint64_t last_waiter_ = 0;
   std::map<SubscriptionId, Subscription> subscriptions_;
   broker::SubjectTree<Subscription*> subscription_tree_;
-  std::unordered_map<std::string, Request> requests_;  // by inbox subject
+  std::unordered_map<std::string, Request> requests_;             // by inbox subject
+  std::unordered_map<std::string, std::string> request_inboxes_;  // by message id
+  std::function<void(const std::string&)> abandoned_;
   BodyCache bodies_;
   std::optional<std::pair<Executor::TimerId, std::int64_t>> timer_;  // and when it fires
   std::uint64_t snapshot_at_ = 0;
@@ -192,6 +207,7 @@ class Broker::Impl : public std::enable_shared_from_this<Broker::Impl> {
   Counter& late_count_;
   Counter& dead_count_;
   Counter& overloaded_count_;
+  Counter& late_reply_count_;
 };
 
 }  // namespace qiao

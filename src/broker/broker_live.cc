@@ -82,10 +82,12 @@ void Broker::Impl::request(Message message, std::int64_t timeout_ms, Done<Messag
   message.reply_to = inbox;
   if (message.deadline_ms == 0) message.deadline_ms = clock_.wall_ms() + wait_ms;
   const auto timer = loop_.post_after(wait_ms, [weak = weak_from_this(), inbox, wait_ms] {
-    const Error late{Code::kDeadline, "no answer within " + std::to_string(wait_ms) + " ms"};
-    if (const auto self = weak.lock()) self->end_request(inbox, late);
+    Error late{Code::kDeadline, "no answer within " + std::to_string(wait_ms) + " ms"};
+    if (const auto self = weak.lock()) self->abandon_request(inbox, std::move(late));
   });
-  requests_.emplace(inbox, Request{std::move(done), timer});
+  if (message.id.empty()) message.id = ids_.next();
+  request_inboxes_.emplace(message.id, inbox);
+  requests_.emplace(inbox, Request{message.id, std::move(done), timer});
   commit({{std::move(message)}, {}, {}},
          [this, inbox](const Result<std::vector<Published>>& published) {
            if (!published) return end_request(inbox, published.error());
@@ -96,9 +98,25 @@ void Broker::Impl::request(Message message, std::int64_t timeout_ms, Done<Messag
          });
 }
 
-// A late or second answer finds no request and is only stored.
+// A late or second answer finds no request: nobody reads it.
 void Broker::Impl::answer_request(const Message& message) {
+  if (!requests_.contains(message.subject)) return late_reply_count_.add();
   end_request(message.subject, message);
+}
+
+void Broker::Impl::cancel_request(const std::string& message_id) {
+  const auto found = request_inboxes_.find(message_id);
+  if (found == request_inboxes_.end()) return;
+  const std::string inbox = found->second;
+  abandon_request(inbox, Error{Code::kCancelled, "the one who asked went away"});
+}
+
+void Broker::Impl::abandon_request(const std::string& inbox, Error reason) {
+  const auto found = requests_.find(inbox);
+  if (found == requests_.end()) return;
+  const std::string message_id = found->second.message_id;
+  end_request(inbox, std::move(reason));
+  if (abandoned_) abandoned_(message_id);
 }
 
 void Broker::Impl::end_request(const std::string& inbox, Result<Message> result) {
@@ -106,6 +124,8 @@ void Broker::Impl::end_request(const std::string& inbox, Result<Message> result)
   if (found == requests_.end()) return;
   const Request request = std::move(found->second);
   requests_.erase(found);
+  const auto known = request_inboxes_.find(request.message_id);
+  if (known != request_inboxes_.end() && known->second == inbox) request_inboxes_.erase(known);
   loop_.cancel(request.timer);
   request.done(std::move(result));
 }

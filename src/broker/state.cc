@@ -13,7 +13,7 @@ namespace {
 using broker::OffsetList;
 using broker::Place;
 
-constexpr std::uint64_t kSnapshotVersion = 2;
+constexpr std::uint64_t kSnapshotVersion = 3;
 
 }  // namespace
 
@@ -45,12 +45,12 @@ void State::apply(std::uint64_t offset, const Record& record) {
       state.time_ms_ = std::max(state.time_ms_, r.time_ms);
       if (GroupState* group = state.group(r.group)) group->give_back(r.offset, r.retry_at_ms, true);
     }
+    void operator()(const record::Chunk& r) const { state.streams_.apply(offset, r); }
     // Of the record alone: nothing is decided by them.
     void operator()(const record::Event&) const {}
     void operator()(const record::TopicSet&) const {}
     void operator()(const record::Removed&) const {}
     void operator()(const record::Receipt&) const {}
-    void operator()(const record::Chunk&) const {}
     void operator()(const record::Parked&) const {}
     void operator()(const record::Woken&) const {}
     void operator()(const record::Joined&) const {}
@@ -144,6 +144,7 @@ std::string State::save() const {
   for (const auto& [name, group] : groups_) group.save(out);
   dedupe_.write(out);
   put_signed(out, time_ms_);
+  streams_.write(out);
   return out;
 }
 
@@ -165,7 +166,8 @@ Status State::restore(std::string_view bytes) {
     if (made) group_tree_.insert(found->second.spec().pattern, &found->second);
   }
   QIAO_TRY(dedupe_.read(in));
-  if (!in.at_end()) time_ms_ = in.signed_varint();  // older snapshots end here
+  time_ms_ = in.signed_varint();
+  QIAO_TRY(streams_.read(in));
   if (!in.at_end()) return damaged;
   return {};
 }

@@ -12,6 +12,7 @@
 #include "broker/dedupe_window.h"
 #include "broker/group_state.h"
 #include "broker/offset_list.h"
+#include "broker/stream_index.h"
 #include "broker/subject_tree.h"
 #include "log/record.h"
 
@@ -52,6 +53,8 @@ class State {
     return topics_;
   }
 
+  [[nodiscard]] const StreamIndex& streams() const { return streams_; }
+
   // The state as bytes for a snapshot, and back into an empty state. `corrupt` when the bytes are
   // of no known form; the state is of no use then.
   [[nodiscard]] std::string save() const;
@@ -68,6 +71,7 @@ class State {
   broker::SubjectTree<GroupState*> group_tree_;
   broker::DedupeWindow dedupe_;
   std::int64_t time_ms_ = 0;
+  StreamIndex streams_;
 };
 
 }  // namespace qiao

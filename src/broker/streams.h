@@ -2,72 +2,83 @@
 #pragma once
 
 #include <cstdint>
-#include <deque>
 #include <functional>
-#include <map>
 #include <memory>
-#include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "base/clock.h"
-#include "base/json.h"
+#include "base/executor.h"
+#include "base/metrics.h"
 #include "base/result.h"
+#include "broker/broker.h"
+#include "broker/stream_event.h"
 
 namespace qiao {
 
-// One step of an answer on its way to its readers.
-struct StreamEvent {
-  enum class Kind : std::uint8_t {
-    kText,   // a piece of the answer
-    kReset,  // what came so far is void: a new attempt follows
-    kInfo,   // data: {"type": "decision" | "tool" | …}, for pages that show the way
-    kEnd,    // the last event; data: {"message_id", "finish", "usage", "error"?}
-  };
-  Kind kind = Kind::kText;
-  std::uint64_t offset = 0;  // from 0 in each stream
-  std::string text;
-  Json data;
-};
-
 // Answers while they are written, one stream per turn, named by the id of the message that began
-// it. Any number of readers attach at any offset. In memory only: the finished answer is a message.
-// Thread-safe; sinks run on the writer's thread (or inside attach) and must neither block nor call
-// back into this class.
+// it. Any number of readers attach at any place. The tail runs at the speed of memory; behind it
+// events are sealed into chunks of the log, all streams in one batch, when kSealMs have passed or
+// kSealBytes wait: no write per token. A crash loses the unsealed tail, and the next attempt
+// supersedes it: its number is durable before any of it is shown, so a reader that comes back is
+// either where it was or is told by a kReset with the new attempt. No gap, no repeat.
+//
+// Without a broker everything is in memory only. Thread-safe; sinks run on the writer's thread or
+// on the broker's loop (or inside attach) and must neither block nor call back into this class.
+// Broker and loop outlive it.
 class Streams {
  public:
-  static constexpr std::size_t kStreamsMax = 4'096;
+  static constexpr std::size_t kStreamsMax = 1 << 15;
   static constexpr std::size_t kStreamBytesMax = 1 << 20;
-  static constexpr std::int64_t kKeptMs = 60'000;  // untouched and without a reader
+  static constexpr std::size_t kBytesMax = 256 << 20;  // of all streams
+  static constexpr std::int64_t kKeptMs = 60'000;      // in memory, untouched and without a reader
+  static constexpr std::int64_t kAbandonedMs = 900'000;  // untouched by its writer
+  static constexpr std::int64_t kSealMs = 250;
+  static constexpr std::size_t kSealBytes = 16 << 10;
+  static constexpr std::size_t kPieceBytes = 4 << 10;  // texts a reader is behind with are joined
 
   using Sink = std::function<void(const StreamEvent&)>;
   using ReaderId = std::uint64_t;
+  using WriterId = std::uint64_t;
 
-  explicit Streams(const Clock& clock) : clock_(clock) {}
+  struct Reader {
+    Sink on_event;
+    // May be empty: nobody writes the stream now and it has not ended. Somebody may begin later.
+    std::function<void()> on_unwritten = {};
+  };
 
-  // Appends; makes the stream when it is new. `overloaded` past a bound.
-  Status write(const std::string& stream, StreamEvent event);
-  // Sends the sink everything from `offset` on, now and later. A stream that does not exist yet is
-  // made: attach first, publish after. `overloaded` past a bound.
-  Result<ReaderId> attach(const std::string& stream, std::uint64_t offset, Sink sink);
+  explicit Streams(const Clock& clock);
+  Streams(const Clock& clock, Broker& broker, Executor& loop, Metrics& metrics);
+  ~Streams();
+  Streams(const Streams&) = delete;
+  Streams& operator=(const Streams&) = delete;
+
+  // The next attempt: what was written before is void, and its writer is refused from now on.
+  // `overloaded` past a bound.
+  Result<WriterId> begin(const std::string& stream);
+  // `conflict` when another attempt has begun, `overloaded` past a bound.
+  Status write(const std::string& stream, WriterId writer, StreamEvent event);
+
+  // The end becomes durable together with what the turn commits: prepare_end gives the chunk that
+  // goes into the commit (nothing: in memory only, or refused), show_end shows `last` to readers
+  // when it is. A second prepare_end takes the place of the first.
+  std::optional<record::Chunk> prepare_end(const std::string& stream, WriterId writer,
+                                           std::vector<StreamEvent> last);
+  void show_end(const std::string& stream, WriterId writer);
+
+  // Sends the reader everything from its place on, now and later; from the beginning of the newest
+  // attempt when it was in another. A stream that does not exist yet is made: attach first,
+  // publish after. `overloaded` past a bound.
+  Result<ReaderId> attach(const std::string& stream, StreamPlace from, Reader reader);
   void detach(const std::string& stream, ReaderId reader);
 
- private:
-  struct Stream {
-    std::deque<StreamEvent> events;
-    std::map<ReaderId, Sink> readers;
-    std::size_t bytes = 0;
-    std::int64_t touched_ms = 0;
-    bool ended = false;
-  };
-  Result<Stream*> find_or_make(const std::string& name);
-  void sweep();
+  // Seals what waits, before an orderly end.
+  void flush();
 
-  const Clock& clock_;
-  std::mutex mutex_;
-  std::map<std::string, Stream> streams_;
-  ReaderId last_reader_ = 0;
-  std::int64_t swept_ms_ = 0;
+ private:
+  class Impl;
+  std::shared_ptr<Impl> impl_;
 };
 
 }  // namespace qiao

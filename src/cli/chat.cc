@@ -14,6 +14,7 @@
 #include "cli/exit_status.h"
 #include "cli/line_reader.h"
 #include "cli/why_text.h"
+#include "client/converse.h"
 
 namespace qiao::cli {
 namespace {
@@ -137,7 +138,7 @@ class Chat {
       if (!session_.json) out_.write(printable(piece));
     };
     const StopOnInterrupt stop(interrupts_);
-    const auto answer = client_.chat({flow_, text, conversation_}, on_piece, stop.token());
+    const auto answer = converse(client_, {flow_, text, conversation_}, on_piece, stop.token());
     const double ms = static_cast<double>(clock.steady_us() - begin_us) / 1000;
     if (!session_.json) out_.line("");
     if (!answer && stop.stopped()) return session_.note(Text::kCliChatCancelled);

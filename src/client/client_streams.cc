@@ -5,7 +5,9 @@
 #include <condition_variable>
 #include <mutex>
 
+#include "base/random.h"
 #include "client/client.h"
+#include "client/converse.h"
 #include "client/exchange.h"
 #include "client/sse.h"
 
@@ -184,7 +186,119 @@ class AnswerReader {
   std::optional<Error> fault_;
 };
 
+// Follows the stream of one answer over as many connections as it takes.
+class AnswerFollower {
+ public:
+  AnswerFollower(const ServerAddress& server, const std::string& message_id,
+                 const std::function<void(std::string_view)>& on_piece)
+      : server_(server), path_("/v1/streams/" + url_escape(message_id)), on_piece_(on_piece) {
+    answer_.message_id = message_id;
+  }
+
+  Result<Answer> run(const std::stop_token& stop) {
+    while (true) {
+      const auto end = connect(stop);
+      if (fault_) return *fault_;
+      if (over_) return std::move(answer_);
+      if (stop.stop_requested()) return Error{Code::kCancelled, "stopped while an answer came"};
+      if (!end && end.error().code != Code::kUnavailable && end.error().code != Code::kDeadline)
+        return end.error();
+      if (!retry_.wait(stop) && !stop.stop_requested()) break;
+    }
+    return unavailable("the server at " + server_.url + " went away and did not come back");
+  }
+
+ private:
+  Result<StreamEnd> connect(const std::stop_token& stop) {
+    FetchRequest request = client::make_request(server_, "GET", path_, nullptr);
+    if (!last_id_.empty()) request.headers.emplace_back("Last-Event-ID", last_id_);
+    const StreamReader reader{[this] { retry_ = {}; },
+                              [this](const SseEvent& event) { return take(event); }};
+    return read_events(server_, std::move(request), reader, stop);
+  }
+
+  // False ends this connection.
+  bool take(const SseEvent& event) {
+    if (event.type == "error") return take_error(event.data);
+    const auto json = parse_json(event.data);
+    if (!json || !json->is_object())
+      return fail({Code::kInternal, "the server sent a piece of an answer that is not JSON"});
+    last_id_ = event.id;
+    if (event.type == "text") take_text(json_string(*json, "text").value_or(""));
+    if (event.type == "reset") take_reset();
+    if (event.type != "end") return true;
+    take_end(*json);
+    return false;
+  }
+
+  void take_text(const std::string& piece) {
+    if (piece.empty()) return;
+    answer_.text += piece;
+    if (on_piece_) on_piece_(piece);
+  }
+  void take_reset() {
+    if (!answer_.text.empty() && on_piece_) on_piece_("\n\n");
+    answer_.text.clear();
+  }
+  // A reader that was too slow is cut and goes on; anything else is the end.
+  bool take_error(const std::string& data) {
+    Error error = client::error_of(server_, 500, data);
+    if (error.code != Code::kOverloaded) fault_ = std::move(error);
+    return false;
+  }
+  void take_end(const Json& end) {
+    over_ = true;
+    if (const auto error = json_string(end, "error")) fault_ = Error{Code::kModelFailed, *error};
+    answer_.finish = json_string(end, "finish").value_or("");
+    if (answer_.finish == "reply") answer_.finish = "stop";
+    if (!end.contains("usage")) return;
+    answer_.prompt_tokens = json_integer(end["usage"], "prompt_tokens").value_or(0);
+    answer_.completion_tokens = json_integer(end["usage"], "completion_tokens").value_or(0);
+  }
+  bool fail(Error error) {
+    fault_ = std::move(error);
+    return false;
+  }
+
+  const ServerAddress& server_;
+  const std::string path_;
+  const std::function<void(std::string_view)>& on_piece_;
+  Retry retry_;
+  std::string last_id_;
+  Answer answer_;
+  bool over_ = false;
+  std::optional<Error> fault_;
+};
+
+// Blindly again while the server is away: the id makes it safe.
+Status publish_surely(const Client& client, const Message& message, const std::stop_token& stop) {
+  Retry retry;
+  while (true) {
+    const auto receipt = client.publish(message);
+    if (receipt) return {};
+    const Code code = receipt.error().code;
+    if (code != Code::kUnavailable && code != Code::kDeadline && code != Code::kOverloaded)
+      return receipt.error();
+    if (!retry.wait(stop)) return receipt.error();
+  }
+}
+
 }  // namespace
+
+Result<Answer> converse(const Client& client, const Question& question,
+                        const std::function<void(std::string_view)>& on_piece,
+                        const std::stop_token& stop) {
+  QIAO_ASSIGN(const Json flow, client.get("/v1/flows/" + url_escape(question.model)));
+  Message message =
+      text_message(json_string(flow, "input").value_or(""), question.text, question.conversation);
+  message.id = "ask-" + random_hex(12);
+  message.source = "user";
+  QIAO_TRY(publish_surely(client, message, stop));
+  auto answer = AnswerFollower(client.server(), message.id, on_piece).run(stop);
+  if (stop.stop_requested() && !answer)
+    (void)client.call("POST", "/v1/messages/" + url_escape(message.id) + "/cancel", Json::object());
+  return answer;
+}
 
 Status Client::subscribe(const std::string& pattern, std::optional<std::uint64_t> from,
                          const std::function<bool(const ReceivedMessage&)>& on_message,

@@ -184,9 +184,10 @@ TEST_F(EngineFaultTest, ReadersSeeDraftsTakenBackAndTheEnd) {
   const auto held = start_held();
   std::vector<StreamEvent> seen;
   const std::string id = "m1";
-  ASSERT_TRUE(rig_.streams->attach(id, 0, [&seen](const StreamEvent& event) {
-    if (event.kind != StreamEvent::Kind::kInfo) seen.push_back(event);
-  }));
+  ASSERT_TRUE(rig_.streams->attach(id, {}, {[&seen](const StreamEvent& event) {
+                                     if (event.kind != StreamEvent::Kind::kInfo)
+                                       seen.push_back(event);
+                                   }}));
   Message message = text_message("f.in", "hello there", "c1");
   message.id = id;
   rig_.publish(message);

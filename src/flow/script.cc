@@ -129,9 +129,9 @@ class Stage {
     message.id = conversation + "-" + std::to_string(turn);
     message.source = "user";
     const auto reader = std::make_shared<TurnReader>();
-    QIAO_ASSIGN(const auto attached, streams_.attach(message.id, 0, [reader](const auto& event) {
-      reader->take(event);
-    }));
+    QIAO_ASSIGN(
+        const auto attached,
+        streams_.attach(message.id, {}, {[reader](const auto& event) { reader->take(event); }}));
     const std::string stream = message.id;
     std::promise<Status> published;
     broker_->publish({std::move(message)}, [&published](Result<std::vector<Published>> done) {

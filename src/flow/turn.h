@@ -80,7 +80,7 @@ class Turn : public std::enable_shared_from_this<Turn> {
   void send_commit(int tries);
   void committed(int tries, Result<std::vector<Published>> published);
   void commit_failure_reply();
-  void end_stream(const std::string& reply_id);
+  [[nodiscard]] Json stream_end() const;
   void hand_back(std::int64_t delay_ms, bool counts, const std::string& reason);
   void over();
 

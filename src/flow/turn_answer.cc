@@ -2,6 +2,7 @@
 // How a turn comes to its answer.
 #include <algorithm>
 
+#include "broker/state.h"
 #include "flow/turn.h"
 
 namespace qiao::flow {
@@ -125,6 +126,10 @@ void Turn::reply(std::string text, bool by_model) {
 
 void Turn::wall_is_over() {
   if (phase_ != Phase::kUnderstanding && phase_ != Phase::kAnswering) return;
+  const Message& asked = delivery_.message;
+  const bool request = asked.reply_to.starts_with(kInboxPrefix);
+  // Nobody waits for the answer to a request past its deadline.
+  if (request && parts_.clock.wall_ms() >= asked.deadline_ms) return cancel();
   if (run_) run_->cancel();
   phase_ = Phase::kAnswering;
   note("budget", Json{{"spent", "wall"}});

@@ -4,6 +4,7 @@
 
 #include "base/logging.h"
 #include "flow/loop.h"
+#include "flow/reply_id.h"
 #include "flow/turn.h"
 
 namespace qiao::flow {
@@ -80,6 +81,7 @@ void Turn::spend_from(Budget& budget) const {
 // To the flow's output, and to each message of the turn whose sender waits at a subject of its own.
 void Turn::publish_reply() {
   commit_.publish.push_back(reply_message());
+  commit_.publish.back().id = reply_id(parts_.config.name, message_id());
   const auto answer_to = [this](const Message& asked) {
     if (asked.reply_to.empty() || asked.reply_to == parts_.config.output) return;
     Message copy = reply_message();
@@ -104,6 +106,7 @@ void Turn::commit(std::string finish) {
   state["route"] = decision_.route;
   note("conversation", std::move(state));
   commit_.ack = {{delivery_.group, delivery_.offset, delivery_.attempt}};
+  commit_.chunks = stream_.prepare_end(reply_, stream_end());
   send_commit(1);
 }
 
@@ -119,7 +122,7 @@ void Turn::send_commit(int tries) {
 void Turn::committed(int tries, Result<std::vector<Published>> published) {
   if (published) {
     *conversation_ = *next_;
-    end_stream(reply_.empty() || published->empty() ? "" : published->front().id);
+    stream_.show_end();
     return over();
   }
   const Error& error = published.error();
@@ -161,12 +164,12 @@ void Turn::commit_failure_reply() {
   note("fallback", Json{{"reason", "the answer was refused by the broker"}});
   note("conversation", qiao::to_json(*next_));
   commit_.ack = std::move(refused.ack);
+  commit_.chunks = stream_.prepare_end(reply_, stream_end());
   send_commit(kCommitTriesMax);
 }
 
-void Turn::end_stream(const std::string& reply_id) {
-  stream_.settle(reply_);
-  Json data{{"message_id", reply_id},
+Json Turn::stream_end() const {
+  Json data{{"message_id", reply_.empty() ? "" : reply_id(parts_.config.name, message_id())},
             {"finish", finish_},
             {"usage", to_json(answer_.usage)},
             {"conversation", next_->id},
@@ -180,7 +183,7 @@ void Turn::end_stream(const std::string& reply_id) {
             {"state", name_of(next_->state)},
             {"ended", next_->state == Conversation::State::kEnded}};
   if (!forward_to_.empty()) data["to"] = forward_to_;
-  stream_.end(std::move(data));
+  return data;
 }
 
 void Turn::cancel() {

@@ -10,27 +10,36 @@
 
 namespace qiao::flow {
 
-// The live side of one turn: writes decision, pieces, resets and the end to the stream of its
-// first message and of every message merged into it. Pieces of a draft are shown as they are
-// made; a draft that is rejected is taken back by kReset. A stream that refuses (its bounds are
-// reached) loses the live view only: the answer is a message in any case. Flow loop only.
+// The live side of one turn: a new attempt in the stream of its first message and of every message
+// merged into it, with decision, pieces, resets and the end. Pieces of a draft are shown as they
+// are made; a draft that is rejected is taken back by kReset. The end is part of the turn's commit.
+// A stream that refuses (its bounds are reached, another attempt has it) loses the live view only:
+// the answer is a message in any case. Flow loop only.
 class TurnStream {
  public:
-  TurnStream(Streams& streams, std::string name) : streams_(streams), names_{std::move(name)} {}
+  TurnStream(Streams& streams, std::string name) : streams_(streams) { also(std::move(name)); }
 
-  void also(std::string name) { names_.push_back(std::move(name)); }
+  void also(std::string name);
   void info(std::string_view type, Json data);
   void text(std::string_view piece);
   void reset(std::string_view reason);
-  // Makes what was shown equal to the final text, with the fewest steps.
-  void settle(std::string_view final_text);
+  // What makes that which was shown equal to the final text, and the end, for the commit. Another
+  // call takes the place of the first.
+  std::vector<record::Chunk> prepare_end(std::string_view final_text, const Json& data);
+  // The commit has it.
+  void show_end();
+  // Of a turn that is never committed.
   void end(Json data);
 
  private:
-  void write(StreamEvent::Kind kind, std::string_view text, Json data);
+  struct Name {
+    std::string stream;
+    Streams::WriterId writer;
+  };
+  void write(const StreamEvent& event);
 
   Streams& streams_;
-  std::vector<std::string> names_;
+  std::vector<Name> names_;
   std::string shown_;
   bool ended_ = false;
 };

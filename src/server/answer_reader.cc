@@ -9,17 +9,23 @@ AnswerReader::AnswerReader(Places places, std::string stream, Hooks hooks)
     : places_(places), stream_(std::move(stream)), hooks_(std::move(hooks)) {}
 
 // Attaching happens on the loop, so that what is posted from inside it comes after it.
-void AnswerReader::start(std::uint64_t from) {
+void AnswerReader::start(StreamPlace from) {
   Status posted = places_.loop.post([self = shared_from_this(), from] { self->attach(from); });
   if (posted) return;
   over_ = true;
   hooks_.on_over(std::move(posted));
 }
 
-void AnswerReader::attach(std::uint64_t from) {
+void AnswerReader::attach(StreamPlace from) {
   if (over_) return;
-  Result<Streams::ReaderId> attached = places_.streams.attach(
-      stream_, from, [self = shared_from_this()](const StreamEvent& event) { self->take(event); });
+  Streams::Reader reader;
+  reader.on_event = [self = shared_from_this()](const StreamEvent& event) { self->take(event); };
+  if (hooks_.on_unwritten) {
+    reader.on_unwritten = [weak = weak_from_this()] {
+      if (const auto self = weak.lock()) self->unwritten();
+    };
+  }
+  Result<Streams::ReaderId> attached = places_.streams.attach(stream_, from, std::move(reader));
   if (!attached) return finish(std::move(attached.error()));
   reader_ = *attached;
   watch();
@@ -32,6 +38,13 @@ void AnswerReader::take(const StreamEvent& event) {
   Status taken = hooks_.on_event(event);
   if (!taken) return finish(std::move(taken));
   if (event.kind == StreamEvent::Kind::kEnd) finish({});
+}
+
+void AnswerReader::unwritten() {
+  // A full loop leaves the reader waiting, as for a stream that is yet to come.
+  (void)places_.loop.post([self = shared_from_this()] {
+    if (!self->over_) self->hooks_.on_unwritten();
+  });
 }
 
 void AnswerReader::finish(Status status) {

@@ -32,15 +32,18 @@ class AnswerReader : public std::enable_shared_from_this<AnswerReader> {
     // On the thread that writes the stream: must not block nor call the reader.
     std::function<Status(const StreamEvent&)> on_event;
     std::function<void(Status)> on_over;  // on the loop
+    // May be empty; on the loop: nobody writes the stream now and it has not ended.
+    std::function<void()> on_unwritten = {};
   };
 
   AnswerReader(Places places, std::string stream, Hooks hooks);
-  void start(std::uint64_t from);
+  void start(StreamPlace from);
   bool leave();            // false: it had ended before
   void fail(Error error);  // ends it from outside
 
  private:
-  void attach(std::uint64_t from);
+  void attach(StreamPlace from);
+  void unwritten();
   void take(const StreamEvent& event);
   void finish(Status status);
   void watch();

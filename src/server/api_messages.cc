@@ -41,9 +41,17 @@ Result<Json> why(History& history, const std::string& id, Language language) {
   return json;
 }
 
+void cancel(const ApiServices& services, const Call& call) {
+  for (const auto& flow : services.flows) flow->cancel(call.parameter);
+  services.broker.cancel_request(call.parameter);
+  send_json(*call.writer, 200, Json::object());
+}
+
 }  // namespace
 
 void add_message_routes(Router& router, const ApiServices& services) {
+  router.add("POST", "/v1/messages/{id}/cancel",
+             [&services](const Call& call) { cancel(services, call); });
   router.add("GET", "/v1/messages/{id}", [&services](const Call& call) {
     answer_from_history(services, call.writer, [id = call.parameter](History& history) {
       Result<HistoryMessage> found = history.message(id);

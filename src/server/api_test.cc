@@ -208,19 +208,21 @@ StreamEvent piece(const char* text) {
 }
 
 TEST_F(Api, AStreamIsFollowedToItsEnd) {
-  ASSERT_TRUE(rig_.streams().write("m1", piece("Good ")));
+  const auto writer = rig_.streams().begin("m1");
+  ASSERT_TRUE(writer);
+  ASSERT_TRUE(rig_.streams().write("m1", *writer, piece("Good ")));
   const auto reader = rig_.send("GET", "/v1/streams/m1");
-  ASSERT_TRUE(
-      rig_.streams().write("m1", {StreamEvent::Kind::kReset, 0, "", Json{{"reason", "r"}}}));
-  ASSERT_TRUE(rig_.streams().write("m1", piece("day")));
-  ASSERT_TRUE(
-      rig_.streams().write("m1", {StreamEvent::Kind::kEnd, 0, "", Json{{"finish", "reply"}}}));
+  ASSERT_TRUE(rig_.streams().write("m1", *writer,
+                                   {StreamEvent::Kind::kReset, 0, "", Json{{"reason", "r"}}}));
+  ASSERT_TRUE(rig_.streams().write("m1", *writer, piece("day")));
+  ASSERT_TRUE(rig_.streams().write("m1", *writer,
+                                   {StreamEvent::Kind::kEnd, 0, "", Json{{"finish", "reply"}}}));
   rig_.loop().run();
-  EXPECT_THAT(reader->body(), HasSubstr("id: 0\nevent: text\ndata: {\"text\":\"Good \"}"));
-  EXPECT_THAT(reader->body(), HasSubstr("id: 1\nevent: reset"));
-  EXPECT_THAT(reader->body(), HasSubstr("id: 3\nevent: end\ndata: {\"finish\":\"reply\"}"));
+  EXPECT_THAT(reader->body(), HasSubstr("id: 1.1\nevent: text\ndata: {\"text\":\"Good \"}"));
+  EXPECT_THAT(reader->body(), HasSubstr("id: 1.2\nevent: reset"));
+  EXPECT_THAT(reader->body(), HasSubstr("id: 1.4\nevent: end\ndata: {\"finish\":\"reply\"}"));
   EXPECT_TRUE(reader->ended());
-  const auto late = rig_.send("GET", "/v1/streams/m1", "", {{"last-event-id", "2"}});
+  const auto late = rig_.send("GET", "/v1/streams/m1", "", {{"last-event-id", "1.3"}});
   EXPECT_THAT(late->body(), Not(HasSubstr("event: text")));
   EXPECT_TRUE(late->ended());
 }

@@ -98,6 +98,8 @@ void request(const ApiServices& services, const Call& call) {
     message = invalid_argument("'reply_to' is made by the server for a request");
   }
   if (!message) return send_error(*call.writer, message.error());
+  if (message->id.empty()) message->id = services.ids.next();
+  call.writer->on_close([&services, id = message->id] { services.broker.cancel_request(id); });
   services.broker.request(
       std::move(*message), timeout_ms,
       answer_with<Message>(call.writer, [](const Message& reply) { return qiao::to_json(reply); }));

@@ -53,10 +53,7 @@ Result<std::unique_ptr<Log>> open_log(Disk& disk, const ServerConfig& config) {
 class App::Impl {
  public:
   explicit Impl(ServerConfig config)
-      : config_(std::move(config)),
-        started_us_(clock_.steady_us()),
-        ids_(clock_, random_seed()),
-        streams_(clock_) {}
+      : config_(std::move(config)), started_us_(clock_.steady_us()), ids_(clock_, random_seed()) {}
   ~Impl() { stop(); }
 
   Status start() {
@@ -95,6 +92,10 @@ class App::Impl {
     BrokerOptions options;
     options.on_progress = [this] { history_->wake(); };
     QIAO_ASSIGN(broker_, Broker::open(*log_, *broker_loop_, clock_, ids_, metrics_, options));
+    streams_ = std::make_unique<Streams>(clock_, *broker_, *broker_loop_, metrics_);
+    broker_->when_abandoned([this](const std::string& message_id) {
+      for (const auto& flow : flows_) flow->cancel(message_id);
+    });
     metrics_.gauge("qiao_log_records", "Records in the log since its beginning",
                    [this] { return static_cast<double>(log_->bounds().next); });
     return {};
@@ -114,8 +115,8 @@ class App::Impl {
         return Error{Code::kAlreadyExists,
                      directory + ": another flow is called '" + flow.name + "' too"};
       }
-      FlowServices services{*broker_,    streams_, history_.get(), models_,
-                            *flow_loop_, clock_,   metrics_};
+      FlowServices services{*broker_,    *streams_, history_.get(), models_,
+                            *flow_loop_, clock_,    metrics_};
       QIAO_ASSIGN(std::unique_ptr<FlowEngine> engine, FlowEngine::make(std::move(flow), services));
       flows_.push_back(std::move(engine));
       QIAO_TRY(start_and_wait(*flows_.back()));
@@ -165,7 +166,7 @@ class App::Impl {
   }
 
   server::ApiServices services() {
-    return {*broker_,       streams_,
+    return {*broker_,       *streams_,
             *history_,      *log_,
             models_,        model_aliases_,
             flows_,         *broker_loop_,
@@ -198,7 +199,7 @@ class App::Impl {
   std::unique_ptr<LoopThread> flow_loop_;
   std::unique_ptr<LoopThread> readers_;
   std::unique_ptr<Broker> broker_;
-  Streams streams_;
+  std::unique_ptr<Streams> streams_;
   ModelSet models_;
   std::map<std::string, std::string> model_aliases_;
   server::Flows flows_;
@@ -244,12 +245,14 @@ void App::Impl::stop() {
   if (http_) http_->stop(kHttpGraceMs);
   if (listening_) server::remove_server_file(config_.data);
   if (readers_) readers_->stop();
+  if (streams_) streams_->flush();
   if (broker_) broker_->stop();
   if (flow_loop_) flow_loop_->stop();
   if (broker_loop_) broker_loop_->stop();
   flows_.clear();
   models_.clear();
   history_.reset();
+  streams_.reset();
   broker_.reset();
   if (log_) {
     if (const Status closed = log_->close(); !closed)

@@ -73,7 +73,7 @@ class FlowChat : public std::enable_shared_from_this<FlowChat> {
     writer_->on_close([weak = weak_from_this()] {
       if (const auto self = weak.lock()) self->leave();
     });
-    reader->start(0);
+    reader->start({});
   }
 
  private:

@@ -8,8 +8,12 @@
 namespace qiao::server {
 
 std::string sse_event(std::string_view event, const Json& data, std::optional<std::uint64_t> id) {
+  return sse_event(event, data, id ? std::to_string(*id) : std::string());
+}
+
+std::string sse_event(std::string_view event, const Json& data, std::string_view id) {
   std::string out;
-  if (id) out.append("id: ").append(std::to_string(*id)).append("\n");
+  if (!id.empty()) out.append("id: ").append(id).append("\n");
   out.append("event: ").append(event).append("\ndata: ").append(dump_json(data)).append("\n\n");
   return out;
 }
@@ -38,6 +42,17 @@ Result<std::optional<std::uint64_t>> resume_from(const HttpRequest& request) {
   if (wrong != std::errc{} || end != text.data() + text.size() || last > INT64_MAX)
     return invalid_argument("Last-Event-ID must be an offset");
   return std::optional<std::uint64_t>(last + 1);
+}
+
+Result<StreamPlace> resume_place(const HttpRequest& request) {
+  Query query(request.query);
+  const std::uint64_t from = query.integer("from", 0, INT64_MAX).value_or(0);
+  QIAO_TRY(query.finish());
+  const auto header = request.headers.find("last-event-id");
+  if (header == request.headers.end() || header->second.empty()) return StreamPlace{0, from};
+  QIAO_ASSIGN(StreamPlace last, parse_place(header->second));
+  ++last.offset;
+  return last;
 }
 
 void Heartbeat::start() {

@@ -10,6 +10,7 @@
 #include "base/executor.h"
 #include "base/json.h"
 #include "base/result.h"
+#include "broker/stream_event.h"
 #include "server/answer.h"
 
 namespace qiao::server {
@@ -17,6 +18,7 @@ namespace qiao::server {
 // Server-sent events (WHATWG HTML, section 9.2): one event as text. The data is one line of JSON.
 std::string sse_event(std::string_view event, const Json& data,
                       std::optional<std::uint64_t> id = std::nullopt);
+std::string sse_event(std::string_view event, const Json& data, std::string_view id);
 // The answer's head; the events follow.
 void begin_sse(ResponseWriter& writer, HttpHeaders headers = {});
 // "event: error" with the error, then the end.
@@ -24,6 +26,8 @@ void end_sse_with(ResponseWriter& writer, const Error& error);
 
 // Where a reader goes on: after its Last-Event-ID, else at the query's `from`. No other query.
 Result<std::optional<std::uint64_t>> resume_from(const HttpRequest& request);
+// The same in a token stream: ids are places ("2.14"), `from` is an offset in the newest attempt.
+Result<StreamPlace> resume_place(const HttpRequest& request);
 
 // Writes a comment every `kEveryMs`, so that proxies keep a silent stream open and a dead peer is
 // noticed. Lives on `loop` until stop() or until nobody else holds it. Loop only.
