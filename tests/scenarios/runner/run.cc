@@ -55,7 +55,10 @@ const std::map<std::string, Run::Command, std::less<>>& Run::commands() {
       {"reply", &Run::reply},     {"advance", &Run::advance},
       {"crash", &Run::crash},     {"stop", &Run::stop},
       {"reopen", &Run::reopen},   {"snapshot", &Run::snapshot},
-      {"disk", &Run::disk},       {"expect", &Run::expect}};
+      {"disk", &Run::disk},       {"expect", &Run::expect},
+      {"begin", &Run::begin},     {"write", &Run::write},
+      {"follow", &Run::follow},   {"resume", &Run::resume},
+      {"leave", &Run::leave},     {"finish", &Run::finish_stream}};
   return kCommands;
 }
 
@@ -277,6 +280,8 @@ Status Run::request(Words& words) {
   if (!words.take_if("timeout")) words.fail("here stands 'timeout'");
   const std::int64_t timeout_ms = words.duration_ms();
   QIAO_TRY(words.finish());
+  if (question.id.empty()) question.id = "request-" + name;
+  request_ids_[name] = question.id;
   requests_[name] = bus_.begin<Message>(
       [&](auto done) { bus_.broker().request(std::move(question), timeout_ms, done); });
   return judge(Status());
@@ -306,11 +311,13 @@ void Run::forget() {
   leases_.clear();
   delivered_.clear();
   subscribers_.clear();
+  forget_streams();
 }
 
 Status Run::crash(Words& words) {
   const bool torn = words.take_if("torn");
   QIAO_TRY(words.finish());
+  forget_streams();
   bus_.crash(torn ? FaultyDisk::Crash::kTearUnsynced : FaultyDisk::Crash::kLoseUnsynced);
   forget();
   return {};
@@ -318,6 +325,7 @@ Status Run::crash(Words& words) {
 
 Status Run::stop(Words& words) {
   QIAO_TRY(words.finish());
+  if (streams_) streams_->flush();
   bus_.stop();
   collect();
   const std::optional<Error> failed = failed_;

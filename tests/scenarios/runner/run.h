@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "broker/streams.h"
 #include "broker/testing/broker_harness.h"
 #include "scenarios/runner/scenario.h"
 #include "scenarios/runner/words.h"
@@ -68,6 +69,12 @@ class Run {
   Status snapshot(Words& words);
   Status disk(Words& words);
   Status expect(Words& words);
+  Status begin(Words& words);
+  Status write(Words& words);
+  Status finish_stream(Words& words);
+  Status follow(Words& words);
+  Status resume(Words& words);
+  Status leave(Words& words);
 
   // -- Expectations
   Status expect_error(Words& words);
@@ -80,12 +87,16 @@ class Run {
   Status expect_seen(Words& words);
   Status expect_reply(Words& words);
   Status expect_group(Words& words);
+  Status expect_text(Words& words);
 
   Message message(Words& words);
   const Delivery* held(const std::string& group, const std::string& text) const;
   LeaseRef lease_of(Words& words, Status& status);
   void collect();
   void forget();
+  Streams& streams();
+  void forget_streams();
+  Result<Streams::WriterId> writer_of(const std::string& stream, Words& words);
 
   struct Lease {
     std::string group;
@@ -95,6 +106,19 @@ class Run {
     Broker::SubscriptionId id = 0;
     std::shared_ptr<std::vector<std::string>> seen;
   };
+
+  // A reader of a token stream, over as many connections as it takes.
+  struct Follower {
+    struct State {
+      void take(const StreamEvent& event);
+      StreamPlace last;
+      std::string text;
+      bool ended = false;
+    };
+    std::string stream;
+    std::shared_ptr<State> state;
+  };
+  void read_on(Follower& follower);
 
   testing::BrokerHarness bus_;
   int last_line_ = 0;
@@ -106,6 +130,11 @@ class Run {
   std::map<std::string, std::string> reply_to_;                   // by text
   std::map<std::string, Subscriber> subscribers_;
   std::map<std::string, std::shared_ptr<std::optional<Result<Message>>>> requests_;
+  std::map<std::string, std::string> request_ids_;
+  std::unique_ptr<Metrics> metrics_;
+  std::unique_ptr<Streams> streams_;
+  std::map<std::string, std::vector<Streams::WriterId>> writers_;  // by stream, in order
+  std::map<std::string, Follower> followers_;
 };
 
 }  // namespace qiao::scenario

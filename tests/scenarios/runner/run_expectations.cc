@@ -36,7 +36,8 @@ const std::map<std::string, Run::Command, std::less<>>& Run::expectations() {
       {"offset", &Run::expect_offset}, {"delivery", &Run::expect_delivery},
       {"no", &Run::expect_nothing},    {"dead", &Run::expect_dead},
       {"topic", &Run::expect_topic},   {"seen", &Run::expect_seen},
-      {"reply", &Run::expect_reply},   {"group", &Run::expect_group}};
+      {"reply", &Run::expect_reply},   {"group", &Run::expect_group},
+      {"text", &Run::expect_text}};
   return kExpectations;
 }
 
