@@ -15,7 +15,8 @@ namespace {
 
 using Kind = StreamEvent::Kind;
 
-constexpr std::size_t kEventBytes = 16;  // of an event's form, beside its text
+constexpr std::size_t kEventBytes = 16;     // of an event's form, beside its text
+constexpr std::int64_t kFullSweepMs = 100;  // no more often, since it looks at all of them
 
 std::size_t size_of(const StreamEvent& event) {
   return event.text.size() + kEventBytes;
@@ -127,7 +128,7 @@ class Streams::Impl : public std::enable_shared_from_this<Streams::Impl> {
  private:
   Result<Stream*> find_or_make(const std::string& name);
   Stream* written_by(const std::string& name, WriterId writer);
-  void sweep();
+  void sweep(bool full);
   void forget(Stream& stream);
   void grow(Stream& stream, StreamEvent event);
   void open(const std::string& name, WriterId writer);
@@ -158,9 +159,10 @@ class Streams::Impl : public std::enable_shared_from_this<Streams::Impl> {
 
 Result<Stream*> Streams::Impl::find_or_make(const std::string& name) {
   if (const auto found = streams_.find(name); found != streams_.end()) return &found->second;
-  const bool full = streams_.size() >= kStreamsMax || bytes_ >= kBytesMax;
-  if (full || clock_.wall_ms() - swept_ms_ > kKeptMs) sweep();
-  if (streams_.size() >= kStreamsMax || bytes_ >= kBytesMax) {
+  const auto full = [this] { return streams_.size() >= kStreamsMax || bytes_ >= kBytesMax; };
+  const std::int64_t since_ms = clock_.wall_ms() - swept_ms_;
+  if (since_ms > (full() ? kFullSweepMs : kKeptMs)) sweep(full());
+  if (full()) {
     return overloaded("the answers being written reach their bound (" +
                       std::to_string(kStreamsMax) + " or " + std::to_string(kBytesMax >> 20) +
                       " MiB); try again");
@@ -170,14 +172,19 @@ Result<Stream*> Streams::Impl::find_or_make(const std::string& name) {
   return &made;
 }
 
-void Streams::Impl::sweep() {
+// What is finished can be read from the log: it makes room when room is needed.
+void Streams::Impl::sweep(bool full) {
   const std::int64_t now = clock_.wall_ms();
   swept_ms_ = now;
-  std::erase_if(streams_, [this, now](const auto& entry) {
+  const auto age_max = [&](const Stream& stream) -> std::int64_t {
+    if (stream.writer != 0 && !stream.ended) return kAbandonedMs;
+    const bool in_log = broker_ != nullptr && stream.ended && stream.sealed == stream.events.size();
+    return full && in_log ? -1 : kKeptMs;
+  };
+  std::erase_if(streams_, [&](const auto& entry) {
     const Stream& stream = entry.second;
-    const bool in_work = stream.writer != 0 && !stream.ended;
     if (!stream.readers.empty() || stream.loading) return false;
-    if (now - stream.touched_ms <= (in_work ? kAbandonedMs : kKeptMs)) return false;
+    if (now - stream.touched_ms <= age_max(stream)) return false;
     bytes_ -= stream.bytes;
     return true;
   });

@@ -338,5 +338,18 @@ TEST_F(DurableStreamsTest, FinishedStreamsLeaveMemoryAndComeBackFromTheLog) {
   EXPECT_EQ(read({1, 1}), "1.1:a 1.2:. ");
 }
 
+TEST_F(DurableStreamsTest, FinishedStreamsMakeRoomAtOnceWhenRoomIsNeeded) {
+  const auto writer = begin();
+  const auto chunk = streams->prepare_end("m1", writer, {event_of("", Kind::kEnd)});
+  ASSERT_TRUE(chunk);
+  commit({*chunk});
+  streams->show_end("m1", writer);
+  for (std::size_t i = 1; i < Streams::kStreamsMax; ++i)
+    ASSERT_TRUE(streams->begin(std::to_string(i)));
+  bus.advance_ms(200);
+  EXPECT_TRUE(streams->begin("one more"));
+  EXPECT_EQ(streams->begin("and another").error().code, Code::kOverloaded);
+}
+
 }  // namespace
 }  // namespace qiao

@@ -30,6 +30,8 @@ class Turn : public std::enable_shared_from_this<Turn> {
   static constexpr std::size_t kUnderstoodBytesMax = 8 << 10;
   static constexpr int kCommitTriesMax = 20;
   static constexpr std::int64_t kCommitRetryMs = 250;
+  // So near to the deadline of a request its answer comes too late.
+  static constexpr std::int64_t kRequestEndMs = 20;
 
   using Done = std::function<void()>;
 
@@ -69,6 +71,7 @@ class Turn : public std::enable_shared_from_this<Turn> {
   void say_goodbye(const char* reason);
   void reply(std::string text, bool by_model);
   void wall_is_over();
+  [[nodiscard]] bool request_is_over() const;
 
   // turn_commit.cc: make it true
   void note(std::string_view type, Json data);

@@ -74,6 +74,7 @@ void Turn::answered(Answer answer) {
 
 // Nothing else can answer: the flow's fallback, and the last resort, a sentence of ours.
 void Turn::fall_back(const Error& error) {
+  if (request_is_over()) return cancel();
   const FallbackConfig& fallback = parts_.config.fallback;
   note("fallback", Json{{"code", name_of(error.code)}, {"reason", error.message}});
   const bool later = error.code == Code::kUnavailable || error.code == Code::kOverloaded;
@@ -124,12 +125,16 @@ void Turn::reply(std::string text, bool by_model) {
   commit("reply");
 }
 
+// Nobody waits for the answer to a request past its deadline.
+bool Turn::request_is_over() const {
+  const Message& asked = delivery_.message;
+  return asked.reply_to.starts_with(kInboxPrefix) && asked.deadline_ms > 0 &&
+         parts_.clock.wall_ms() + kRequestEndMs >= asked.deadline_ms;
+}
+
 void Turn::wall_is_over() {
   if (phase_ != Phase::kUnderstanding && phase_ != Phase::kAnswering) return;
-  const Message& asked = delivery_.message;
-  const bool request = asked.reply_to.starts_with(kInboxPrefix);
-  // Nobody waits for the answer to a request past its deadline.
-  if (request && parts_.clock.wall_ms() >= asked.deadline_ms) return cancel();
+  if (request_is_over()) return cancel();
   if (run_) run_->cancel();
   phase_ = Phase::kAnswering;
   note("budget", Json{{"spent", "wall"}});
