@@ -157,7 +157,7 @@ TEST_P(BrokerTest, AClockThatIsSetBackKeepsNoLeaseAndNoRetry) {
   bus.clock().jump_ms(-3'600'000);
   bus.advance_ms(1'001);
   EXPECT_EQ(leased(1, "bob"), Texts{"one"});
-  ASSERT_TRUE(bus.nack(last, 500));
+  ASSERT_TRUE(bus.nack(last, 500, false));
   bus.clock().jump_ms(-3'600'000);
   bus.advance_ms(501);
   EXPECT_EQ(leased(1, "bob"), Texts{"one"});

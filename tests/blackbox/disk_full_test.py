@@ -50,7 +50,7 @@ class DiskFull(unittest.TestCase):
                 self.skipTest("==== SKIPPED: mounting a tmpfs is not allowed here ====")
             ballast = os.path.join(directory, "ballast")
             with open(ballast, "wb") as file:
-                file.write(b"\0" * (20 << 20))
+                file.write(b"\0" * (TMPFS_MIB * 7 // 10 << 20))  # the history needs room, too, once there is some
             server = Server(data=os.path.join(directory, "data"))
             os.mkdir(server.data)
             server.start()
