@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: Apache-2.0
+// Who plays in a run, and what.
+#include "sim/actor.h"
+#include "sim/actors/consumer.h"
+#include "sim/actors/live_reader.h"
+#include "sim/actors/pager.h"
+#include "sim/actors/publisher.h"
+#include "sim/actors/requester.h"
+#include "sim/actors/stream_reader.h"
+#include "sim/sim_flow.h"
+
+namespace qiao::sim {
+namespace {
+
+using Cast = std::vector<std::unique_ptr<Actor>>;
+
+constexpr double kPoisonShare = 0.08;
+
+std::string numbered(std::string_view name, std::uint64_t number) {
+  return std::string(name) + std::to_string(number);
+}
+
+GroupSpec group_spec(std::string name, std::string pattern, bool ordered) {
+  GroupSpec spec;
+  spec.name = std::move(name);
+  spec.pattern = std::move(pattern);
+  spec.start.at = GroupStart::At::kOldest;
+  spec.lease_ms = 800;
+  spec.attempts_max = 6;
+  spec.ordered = ordered;
+  return spec;
+}
+
+void add_publishers(Cast& cast, World& world, Rng& rng) {
+  const std::uint64_t count = 2 + rng.below(3);
+  for (std::uint64_t i = 0; i < count; ++i) {
+    PublisherPlan plan;
+    plan.subject = rng.below(2) == 0 ? "in.a" : "in.b";
+    plan.conversation = numbered("lane", i);
+    for (std::uint64_t k = 4 + rng.below(10); k > 0; --k)
+      plan.texts.push_back((rng.unit() < kPoisonShare ? "poison " : "work ") + std::to_string(k));
+    cast.push_back(
+        std::make_unique<Publisher>(world, numbered("publisher", i), rng.next(), std::move(plan)));
+  }
+}
+
+void add_group(Cast& cast, World& world, Rng& rng, const ConsumerPlan& plan) {
+  const std::uint64_t count = 1 + rng.below(3);
+  for (std::uint64_t i = 0; i < count; ++i) {
+    cast.push_back(
+        std::make_unique<Consumer>(world, numbered(plan.group.name + "/", i), rng.next(), plan));
+  }
+}
+
+std::string words_for_flow(Rng& rng) {
+  switch (rng.below(4)) {
+    case 0:
+      return "I want to buy it, order QX20260101";
+    case 1:
+      return "where is order QX2026010" + std::to_string(rng.below(10));
+    case 2:
+      return "give me a person";
+    default:
+      return "hello, how are you today";
+  }
+}
+
+void add_users(Cast& cast, World& world, Rng& rng) {
+  const std::uint64_t count = 1 + rng.below(2);
+  for (std::uint64_t i = 0; i < count; ++i) {
+    PublisherPlan plan{kFlowInput, numbered("chat", i), {}, 3'000};
+    std::vector<std::string> ids;
+    const std::string name = numbered("user", i);
+    for (std::uint64_t k = 3 + rng.below(4); k > 0; --k) {
+      ids.push_back(name + "-" + std::to_string(plan.texts.size()));
+      plan.texts.push_back(words_for_flow(rng));
+    }
+    cast.push_back(std::make_unique<StreamReader>(world, numbered("page", i), rng.next(), ids));
+    cast.push_back(std::make_unique<Publisher>(world, name, rng.next(), std::move(plan)));
+  }
+  world.journal.groups.insert(kFlowGroup);
+  world.journal.groups.insert(std::string(kFlowGroup) + ".replies");
+}
+
+}  // namespace
+
+std::vector<std::unique_ptr<Actor>> make_cast(World& world, std::uint64_t seed) {
+  Rng rng(seed);
+  Cast cast;
+  add_publishers(cast, world, rng);
+  add_group(cast, world, rng, {group_spec("work", "in.>", true), "done.work", false});
+  if (rng.below(2) == 0)
+    add_group(cast, world, rng, {group_spec("audit", "in.a", false), "", false});
+  add_group(cast, world, rng, {group_spec("service", "svc.q", false), "", true});
+  add_group(cast, world, rng, {group_spec("desk", kFlowDesk, true), "", true});
+  cast.push_back(std::make_unique<Requester>(world, "caller", rng.next(), "svc.q",
+                                             1 + static_cast<int>(rng.below(4))));
+  add_users(cast, world, rng);
+  cast.push_back(std::make_unique<LiveReader>(world, "reader0", rng.next(), "in.>"));
+  cast.push_back(std::make_unique<LiveReader>(world, "reader1", rng.next(), ">"));
+  cast.push_back(std::make_unique<Pager>(world, "pager", rng.next(), "*.*"));
+  return cast;
+}
+
+}  // namespace qiao::sim

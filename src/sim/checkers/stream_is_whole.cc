@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <map>
+
+#include "sim/checker.h"
+
+namespace qiao::sim {
+namespace {
+
+class StreamIsWhole final : public Checker {
+ public:
+  [[nodiscard]] std::string_view name() const override { return "stream_is_whole"; }
+  [[nodiscard]] std::vector<std::string> check(const Journal& journal) const override {
+    std::vector<std::string> broken;
+    std::map<std::string, std::string> replies;
+    for (const auto& [offset, record] : journal.records) {
+      if (const auto* published = std::get_if<record::Published>(&record))
+        replies.emplace(published->message.id, published->message.text());
+    }
+    for (const StreamSeen& seen : journal.streams) {
+      for (std::size_t i = 0; i < seen.offsets.size(); ++i) {
+        if (seen.offsets[i] == i) continue;
+        broken.push_back("the stream of " + seen.message_id + " showed " +
+                         std::to_string(seen.offsets[i]) + " where " + std::to_string(i) +
+                         " was next");
+        break;
+      }
+      if (!seen.ended || seen.reply.empty()) continue;
+      const auto reply = replies.find(seen.reply);
+      if (reply == replies.end()) {
+        broken.push_back("the stream of " + seen.message_id + " ended with a reply that is lost");
+      } else if (reply->second != seen.text) {
+        broken.push_back("the stream of " + seen.message_id + " showed '" + seen.text +
+                         "', the reply is '" + reply->second + "'");
+      }
+    }
+    return broken;
+  }
+};
+
+}  // namespace
+
+std::unique_ptr<Checker> stream_is_whole() {
+  return std::make_unique<StreamIsWhole>();
+}
+
+}  // namespace qiao::sim

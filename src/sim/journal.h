@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "log/record.h"
+#include "sim/trace.h"
+
+namespace qiao::sim {
+
+// A message of the group `group`, in the order the broker handed them out.
+struct HandedOut {
+  std::string group;
+  std::string conversation;
+  std::uint64_t offset = 0;
+  std::uint32_t attempt = 0;
+  std::string id;
+  std::int64_t at_ms = 0;     // in virtual time
+  std::int64_t until_ms = 0;  // the lease's end; moves with extensions
+  std::uint64_t life = 0;     // of the server: one more with each start
+  bool ended = false;         // acked or given back, as the broker confirmed
+};
+struct Received {
+  std::uint64_t offset = 0;
+  std::string id;
+};
+struct Answered {
+  std::string question;     // its id
+  std::string correlation;  // of the answer
+  std::string text;
+};
+struct ToolCalled {
+  std::string key;
+  std::string payload;  // method, URL, body
+};
+struct StreamSeen {
+  std::string message_id;
+  std::vector<std::uint64_t> offsets;
+  std::string text;   // after resets
+  std::string reply;  // id of the reply message; "" = none
+  bool ended = false;
+};
+
+using GroupOffset = std::pair<std::string, std::uint64_t>;
+
+// What everybody outside the broker saw, and nothing else: the checkers compare it with the log
+// (`records`, read back at the end). Actors write it and each entry is a line of the trace.
+struct Journal {
+  explicit Journal(Trace& lines) : trace(lines) {}
+
+  Trace& trace;
+  // By conversation: ids in the order their publisher sent them, each after the ack of the last.
+  std::map<std::string, std::vector<std::string>> sent;
+  std::map<std::string, std::uint64_t> acked;  // id → offset, as publishers were told
+  std::vector<HandedOut> handed_out;
+  std::map<GroupOffset, std::size_t> group_acked;  // → handed_out.size() when the broker said so
+  std::set<std::string> ordered_groups;
+  std::set<std::string> groups;  // that must be empty at the end
+  // By reader: pattern, first offset wanted, what came.
+  struct Reader {
+    std::string pattern;
+    std::uint64_t from = 0;
+    bool to_the_end = false;  // has to see everything in the end
+    std::vector<Received> received;
+  };
+  std::map<std::string, Reader> readers;
+  std::vector<Answered> answered;
+  std::map<std::string, std::string> questions;  // id → text
+  std::vector<ToolCalled> tool_calls;
+  std::vector<StreamSeen> streams;
+  std::vector<std::string> strange;     // errors that no fault explains
+  std::vector<std::string> unfinished;  // of the liveness phase
+
+  // The whole log at the end.
+  std::vector<std::pair<std::uint64_t, Record>> records;
+};
+
+}  // namespace qiao::sim
