@@ -39,6 +39,7 @@ std::vector<Command> why_commands();         // why
 std::vector<Command> doctor_commands();      // doctor
 std::vector<Command> data_commands();        // verify, repair
 std::vector<Command> bench_commands();       // bench
+std::vector<Command> sim_commands();         // sim
 std::vector<Command> about_commands();       // version, config show
 std::vector<Command> completion_commands();  // completion
 
