@@ -4,6 +4,16 @@
 #include "broker/broker_impl.h"
 
 namespace qiao {
+namespace {
+
+// For those who only want to know whether it was done.
+Broker::Done<std::vector<Published>> without_value(Broker::Done<void> done) {
+  return [done = std::move(done)](Result<std::vector<Published>> result) {
+    done(result ? Status() : Status(std::move(result.error())));
+  };
+}
+
+}  // namespace
 
 Result<std::unique_ptr<Broker>> Broker::open(Log& log, Executor& loop, const Clock& clock,
                                              IdMaker& ids, Metrics& metrics,
@@ -48,7 +58,10 @@ void Broker::delete_group(std::string group, Done<void> done) {
 
 void Broker::lease(std::string group, std::string consumer, std::size_t count, std::int64_t wait_ms,
                    Done<std::vector<Delivery>> done) {
-  QIAO_SUBMIT(lease(group, std::move(consumer), count, wait_ms, std::move(done)));
+  lease(std::move(group), LeaseWish{std::move(consumer), count, wait_ms}, std::move(done));
+}
+void Broker::lease(std::string group, LeaseWish wish, Done<std::vector<Delivery>> done) {
+  QIAO_SUBMIT(lease(group, std::move(wish), std::move(done)));
 }
 
 void Broker::cancel_wait(std::string group, std::string consumer) {
@@ -60,19 +73,44 @@ void Broker::cancel_wait(std::string group, std::string consumer) {
 }
 
 void Broker::ack(std::vector<LeaseRef> leases, Done<void> done) {
-  commit(Commit{{}, std::move(leases), {}},
-         [done = std::move(done)](Result<std::vector<Published>> result) {
-           done(result ? Status() : Status(std::move(result.error())));
-         });
+  commit(Commit{{}, std::move(leases), {}}, without_value(std::move(done)));
 }
 
 void Broker::nack(LeaseRef lease, std::int64_t delay_ms, bool counts, std::string reason,
                   Done<void> done) {
-  QIAO_SUBMIT(nack(lease, delay_ms, counts, reason, done));
+  nack(std::move(lease), Failure{delay_ms, counts, std::move(reason)}, std::move(done));
+}
+void Broker::nack(LeaseRef lease, Failure failure, Done<void> done) {
+  QIAO_SUBMIT(nack(lease, failure, done));
 }
 
 void Broker::extend(LeaseRef lease, std::int64_t lease_ms, Done<std::int64_t> done) {
   QIAO_SUBMIT(extend(lease, lease_ms, done));
+}
+
+void Broker::join(LeaseRef lease, std::int64_t wait_ms, Done<std::vector<StoredMessage>> done) {
+  QIAO_SUBMIT(join(std::move(lease), wait_ms, std::move(done)));
+}
+
+void Broker::park(LeaseRef lease, std::int64_t until_ms, std::string reason, Done<void> done) {
+  Commit parking;
+  parking.park.push_back({std::move(lease), until_ms, std::move(reason)});
+  commit(std::move(parking), without_value(std::move(done)));
+}
+void Broker::wake(std::string group, std::uint64_t offset, Done<void> done) {
+  Commit waking;
+  waking.wake.push_back({std::move(group), offset});
+  commit(std::move(waking), without_value(std::move(done)));
+}
+void Broker::parked(std::string group, Done<std::vector<ParkedMessage>> done) {
+  QIAO_SUBMIT(parked(group, done));
+}
+
+void Broker::retry_letter(std::uint64_t offset, std::vector<Part> parts, Done<Published> done) {
+  QIAO_SUBMIT(retry_letter(offset, std::move(parts), done));
+}
+void Broker::drop_letter(std::uint64_t offset, std::string reason, Done<void> done) {
+  QIAO_SUBMIT(drop_letter(offset, reason, done));
 }
 
 Broker::SubscriptionId Broker::subscribe(std::string pattern, std::optional<std::uint64_t> from,

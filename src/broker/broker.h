@@ -37,13 +37,15 @@ struct Page {
   std::uint64_t next = 0;  // give it as `from` to go on
 };
 
-// One message handed to one consumer of a group until `until_ms`.
+// One message handed to one consumer of a group until `until_ms`, with those that share its lease:
+// they are acked, given back, parked and given up with it.
 struct Delivery {
   std::string group;
   std::uint64_t offset = 0;  // with `group`, the lease's name
   std::uint32_t attempt = 1;
   std::int64_t until_ms = 0;
   Message message;
+  std::vector<StoredMessage> followers{};
 };
 struct LeaseRef {
   std::string group;
@@ -51,11 +53,52 @@ struct LeaseRef {
   std::uint32_t attempt = 0;  // 0: any; otherwise an older attempt is refused with `conflict`
 };
 
+// What a consumer can do; 0: not said. Tokens are estimated (broker/tokens.h).
+struct Capacity {
+  std::uint64_t tokens_per_s = 0;    // gets no more than it can do while its leases last
+  std::uint64_t context_tokens = 0;  // gets no message that is longer
+};
+// Who asks for messages, and for how many.
+struct LeaseWish {
+  std::string consumer;
+  std::size_t count = 1;
+  std::int64_t wait_ms = 0;
+  Capacity capacity{};
+};
+
+// Why a message is given back.
+struct Failure {
+  std::int64_t delay_ms = 0;  // before it is delivered again; 0: as the group's backoff says
+  bool counts = true;         // false: handed back; eats no attempt, does not wait
+  std::string reason;
+  std::string error{};  // its class, for the group's rules
+};
+
+// A leased message is to rest, with its lane, until woken or until `until_ms`.
+struct Park {
+  LeaseRef lease;
+  std::int64_t until_ms = 0;
+  std::string reason;
+};
+struct ParkedMessage {
+  std::string group;
+  std::uint64_t offset = 0;
+  std::int64_t until_ms = 0;
+  std::string reason;
+  Message message;
+};
+struct Wake {
+  std::string group;
+  std::uint64_t offset = 0;
+};
+
 // Everything one step of work changes, appended as one atomic batch.
 struct Commit {
   std::vector<Message> publish;
   std::vector<LeaseRef> ack;
   std::vector<record::Event> events;
+  std::vector<Park> park{};
+  std::vector<Wake> wake{};
   // Of streams: attempt 0 stands for the newest; one that fits no more is left out.
   std::vector<record::Chunk> chunks = {};
 };
@@ -78,6 +121,7 @@ struct GroupInfo {
   std::uint64_t waiting = 0;  // not yet leased
   std::uint64_t leased = 0;
   std::uint64_t acked = 0;
+  std::uint64_t parked = 0;            // of those that wait
   std::int64_t oldest_waiting_ms = 0;  // age
 };
 
@@ -121,7 +165,8 @@ class Broker {
 
   // All or none; ids of earlier messages are answered with the earlier offset, not stored again.
   void publish(std::vector<Message> messages, Done<std::vector<Published>> done);
-  // All or none; `conflict` when a lease to ack is no longer held.
+  // All or none; `conflict` when a lease to ack or park is no longer held, when what is to be woken
+  // is not parked, and when a group that rejects has another message of the conversation.
   void commit(Commit commit, Done<std::vector<Published>> done);
 
   // Idempotent for an equal spec; another spec under the same name is `already_exists`.
@@ -131,11 +176,30 @@ class Broker {
   // `cancel_wait` below ends a wait early.
   void lease(std::string group, std::string consumer, std::size_t count, std::int64_t wait_ms,
              Done<std::vector<Delivery>> done);
+  void lease(std::string group, LeaseWish wish, Done<std::vector<Delivery>> done);
   void cancel_wait(std::string group, std::string consumer);
   void ack(std::vector<LeaseRef> leases, Done<void> done);
   void nack(LeaseRef lease, std::int64_t delay_ms, bool counts, std::string reason,
             Done<void> done);
+  void nack(LeaseRef lease, Failure failure, Done<void> done);
   void extend(LeaseRef lease, std::int64_t lease_ms, Done<std::int64_t> done);
+  // Takes into the lease what came behind its message (groups that merge or steer); waits up to
+  // `wait_ms` for the first one, then answers empty. `conflict` as soon as the lease has ended,
+  // in every group: who holds it hears at once. One call per lease: a later one ends an earlier.
+  void join(LeaseRef lease, std::int64_t wait_ms, Done<std::vector<StoredMessage>> done);
+
+  // Eats no attempt. `until_ms` is at most kParkMsMax ahead; its end wakes.
+  static constexpr std::int64_t kParkMsMax = 30LL * 24 * 3'600 * 1'000;
+  void park(LeaseRef lease, std::int64_t until_ms, std::string reason, Done<void> done);
+  // `conflict` when it is not parked.
+  void wake(std::string group, std::uint64_t offset, Done<void> done);
+  // At most read_limit_max, the oldest first.
+  void parked(std::string group, Done<std::vector<ParkedMessage>> done);
+
+  // Publishes a dead letter where it came from, with a new id, and removes it, both or neither.
+  // `parts`, if any, take the place of its text. `not_found`: no dead letter is kept there.
+  void retry_letter(std::uint64_t offset, std::vector<Part> parts, Done<Published> done);
+  void drop_letter(std::uint64_t offset, std::string reason, Done<void> done);
 
   // Live messages of a pattern, after those kept from offset `from` on (none: only new ones).
   // Requires: a valid pattern. The sink must not block: a reader that cannot keep up unsubscribes

@@ -3,12 +3,15 @@
 #include <unordered_map>
 
 #include "broker/broker_impl.h"
+#include "broker/dead_letter.h"
 
 namespace qiao {
 
 Status Broker::Impl::prepare(Message& message) {
   if (message.id.empty()) message.id = ids_.next();
-  message.time_ms = clock_.wall_ms();
+  message.time_ms = time_.now_ms();
+  // Its sender went by the wall clock.
+  if (message.deliver_at_ms != 0) message.deliver_at_ms += message.time_ms - clock_.wall_ms();
   return validate(message);
 }
 
@@ -58,16 +61,50 @@ Status Broker::Impl::add_messages(std::vector<Message>& messages, std::vector<Pu
   return {};
 }
 
+// What the commit does to leases, and what its messages do to those of others.
+Status Broker::Impl::add_leases(Commit& commit, Changes& changes) {
+  const std::int64_t now = now_ms();
+  std::vector<LeaseName> ended;
+  for (LeaseRef& lease : commit.ack) {
+    QIAO_TRY(check_lease(lease));
+    ended.emplace_back(lease.group, lease.offset);
+    changes.rest.emplace_back(record::Acked{now, std::move(lease.group), lease.offset});
+  }
+  QIAO_TRY(add_parks(commit, changes));
+  for (const Park& park : commit.park) ended.emplace_back(park.lease.group, park.lease.offset);
+  return apply_busy(changes, ended);
+}
+
+Status Broker::Impl::add_parks(Commit& commit, Changes& changes) {
+  const std::int64_t now = time_.now_ms();
+  for (const Park& park : commit.park) {
+    QIAO_TRY(check_lease(park.lease));
+    const std::int64_t rest_ms = park.until_ms - clock_.wall_ms();
+    if (rest_ms <= 0 || rest_ms > kParkMsMax)
+      return invalid_argument("a message is parked until a time within the next 30 days");
+    changes.rest.emplace_back(record::Parked{now, park.lease.group, park.lease.offset,
+                                             now + rest_ms,
+                                             cut_utf8(park.reason, kReasonBytesMax)});
+  }
+  for (Wake& wake : commit.wake) {
+    const GroupState* group = state_.group(wake.group);
+    if (group == nullptr) return not_found("there is no group '" + wake.group + "'");
+    if (!group->is_parked(wake.offset, now)) {
+      return Error{Code::kConflict, "message " + std::to_string(wake.offset) + " of group '" +
+                                        wake.group + "' is not parked"};
+    }
+    changes.rest.emplace_back(record::Woken{now, std::move(wake.group), wake.offset});
+  }
+  return {};
+}
+
 void Broker::Impl::commit(Commit commit, const Done<std::vector<Published>>& done) {
   Changes changes;
   std::vector<Published> published;
   if (const Status added = add_messages(commit.publish, published, changes); !added)
     return done(added.error());
-  const std::int64_t now = clock_.wall_ms();
-  for (LeaseRef& lease : commit.ack) {
-    if (const Status held = check_lease(lease); !held) return done(held.error());
-    changes.rest.emplace_back(record::Acked{now_ms(), std::move(lease.group), lease.offset});
-  }
+  const std::int64_t now = time_.now_ms();
+  if (const Status added = add_leases(commit, changes); !added) return done(added.error());
   for (record::Event& event : commit.events) {
     if (event.time_ms == 0) event.time_ms = now;
     changes.rest.emplace_back(std::move(event));
@@ -76,6 +113,7 @@ void Broker::Impl::commit(Commit commit, const Done<std::vector<Published>>& don
   duplicate_count_.add(published.size() - changes.publish.size());
   const std::size_t acks = commit.ack.size();
   const bool nothing_new = changes.publish.empty() && changes.rest.empty();
+  const bool rests = !commit.park.empty();
   Release release = [this, done, acks, published = std::move(published)](Status status) mutable {
     if (!status) return done(std::move(status.error()));
     acked_count_.add(acks);
@@ -83,6 +121,9 @@ void Broker::Impl::commit(Commit commit, const Done<std::vector<Published>>& don
   };
   if (nothing_new) return when_durable(std::move(release));
   const auto appended = append(std::move(changes), std::move(release));
+  if (appended && rests) {
+    for (const Park& park : commit.park) arm_timer(*state_.group(park.lease.group));
+  }
   if (appended) return;
   if (appended.error().code == Code::kOverloaded) overloaded_count_.add();
   done(appended.error());

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// Groups: leases, nacks, expiry, dead letters, and the timer that drives them.
+// Groups: leases, nacks, expiry, and the timer that drives them.
 #include <algorithm>
-#include <iterator>
 
 #include "base/logging.h"
+#include "broker/backoff.h"
 #include "broker/broker_impl.h"
+#include "broker/dead_letter.h"
+#include "broker/tokens.h"
 #include "message/subject.h"
 
 namespace qiao {
@@ -15,22 +17,28 @@ constexpr std::int64_t kLeaseMsMax = 24LL * 3'600 * 1'000;
 constexpr std::int64_t kWaitMsMax = 60'000;
 constexpr std::size_t kWaitersMax = 10'000;  // per group
 constexpr std::int64_t kTimerMsMin = 1;      // a retry that fails must not spin
-constexpr std::size_t kReasonBytesMax = 1'024;
-constexpr std::size_t kDeadHeaders = 5;
-const std::string kDeadGroup = "x-dead-group";
+constexpr std::size_t kLookPastMax = 64;     // ready messages that a consumer may not be able to do
+constexpr std::size_t kRulesMax = 32;
+constexpr std::uint32_t kFollowersMax = 1'000;
 
-std::string cut_utf8(std::string text, std::size_t bytes_max) {
-  if (text.size() <= bytes_max) return text;
-  std::size_t end = bytes_max;
-  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xc0) == 0x80) --end;
-  text.resize(end);
-  return text;
+Status check_backoff(const Backoff& backoff) {
+  if (backoff.first_ms < 0 || backoff.first_ms > kLeaseMsMax || backoff.max_ms < 1 ||
+      backoff.max_ms > kLeaseMsMax)
+    return invalid_argument("a backoff is from 0 to 86400000 ms (a day), its most at least 1");
+  return {};
 }
 
-std::string dead_letter_subject(const GroupSpec& spec) {
-  if (!spec.dead_letter.empty()) return spec.dead_letter;
-  std::string subject = "dead." + spec.name;
-  return validate_subject(subject) ? subject : "dead";
+Status check_rules(const std::vector<RetryRule>& rules) {
+  if (rules.size() > kRulesMax) return invalid_argument("a group has at most 32 retry rules");
+  for (const RetryRule& rule : rules) {
+    if (rule.error.empty() || rule.error.size() > kIdBytesMax || !valid_utf8(rule.error))
+      return invalid_argument("a retry rule needs the error's name, UTF-8 of at most 128 bytes");
+    if (rule.attempts_max < 1 || rule.attempts_max > 1'000)
+      return invalid_argument("attempts_max of the rule for '" + rule.error +
+                              "' is from 1 to 1000");
+    QIAO_TRY(check_backoff(rule.backoff));
+  }
+  return {};
 }
 
 Status check_spec(const GroupSpec& spec) {
@@ -44,7 +52,22 @@ Status check_spec(const GroupSpec& spec) {
   }
   if (spec.attempts_max < 1 || spec.attempts_max > 1'000)
     return invalid_argument("attempts_max is from 1 to 1000");
-  return {};
+  if (spec.busy != Busy::kEnqueue && !spec.ordered)
+    return invalid_argument(
+        "a group that is not ordered has no conversations to be busy: leave "
+        "out 'busy' or 'ordered'");
+  if (spec.followers_max < 1 || spec.followers_max > kFollowersMax)
+    return invalid_argument("followers_max is from 1 to 1000");
+  QIAO_TRY(check_backoff(spec.backoff));
+  return check_rules(spec.rules);
+}
+
+// The rule for a class of error, or what the group says of all.
+RetryRule rule_of(const GroupSpec& spec, std::string_view error) {
+  for (const RetryRule& rule : spec.rules) {
+    if (!error.empty() && rule.error == error) return rule;
+  }
+  return {"", spec.attempts_max, spec.backoff};
 }
 
 Error no_group(const std::string& group) {
@@ -60,15 +83,18 @@ void Broker::Impl::create_group(GroupSpec spec, const Done<void>& done) {
     return done(
         Error{Code::kAlreadyExists, "group '" + spec.name + "' exists with other settings"});
   }
-  const auto appended =
-      append({{}, {record::GroupCreated{clock_.wall_ms(), std::move(spec)}}}, done);
+  const auto appended = append({{}, {record::GroupCreated{time_.now_ms(), std::move(spec)}}}, done);
   if (!appended) done(appended.error());
 }
 
 void Broker::Impl::delete_group(const std::string& name, const Done<void>& done) {
   if (state_.group(name) == nullptr) return done(no_group(name));
-  const auto appended = append({{}, {record::GroupDeleted{clock_.wall_ms(), name}}}, done);
+  const auto appended = append({{}, {record::GroupDeleted{time_.now_ms(), name}}}, done);
   if (!appended) return done(appended.error());
+  for (auto joiner = joiners_.lower_bound({name, 0});
+       joiner != joiners_.end() && joiner->first.first == name;
+       joiner = joiners_.lower_bound({name, 0}))
+    end_joiner(LeaseName(joiner->first), no_group(name));
   const auto found = waiters_.find(name);
   if (found == waiters_.end()) return;
   const std::deque<Waiter> waiting = std::move(found->second);
@@ -79,21 +105,22 @@ void Broker::Impl::delete_group(const std::string& name, const Done<void>& done)
   }
 }
 
-void Broker::Impl::lease(const std::string& group, std::string consumer, std::size_t count,
-                         std::int64_t wait_ms, Done<std::vector<Delivery>> done) {
+void Broker::Impl::lease(const std::string& group, LeaseWish wish,
+                         Done<std::vector<Delivery>> done) {
   if (state_.group(group) == nullptr) return done(no_group(group));
-  if (count == 0) return done(invalid_argument("count must be at least 1"));
+  if (wish.count == 0) return done(invalid_argument("count must be at least 1"));
   std::deque<Waiter>& waiting = waiters_[group];
   if (waiting.size() >= kWaitersMax) {
     overloaded_count_.add();
     return done(overloaded("too many consumers wait on group '" + group + "'"));
   }
   const std::uint64_t id = ++last_waiter_;
-  waiting.push_back(
-      {std::move(consumer), std::min(count, options_.lease_batch_max), std::move(done), id});
+  const std::int64_t wait_ms = wish.wait_ms;
+  wish.count = std::min(wish.count, options_.lease_batch_max);
+  waiting.push_back({std::move(wish), std::move(done), id});
   serve(group);
   const auto left = waiters_.find(group);
-  if (left == waiters_.end()) return;  // first come, first served: nobody waits, nor does this one
+  if (left == waiters_.end() || left->second.back().id != id) return;  // it was served
   if (wait_ms <= 0) return end_wait(group, id);
   left->second.back().timer =
       loop_.post_after(std::min(wait_ms, kWaitMsMax), [weak = weak_from_this(), group, id] {
@@ -119,116 +146,153 @@ void Broker::Impl::cancel_wait(const std::string& group, const std::string& cons
   if (found == waiters_.end()) return;
   std::vector<std::uint64_t> ended;
   for (const Waiter& waiter : found->second) {
-    if (waiter.consumer != consumer) continue;
+    if (waiter.wish.consumer != consumer) continue;
     loop_.cancel(waiter.timer);
     ended.push_back(waiter.id);
   }
   for (const std::uint64_t id : ended) end_wait(group, id);
 }
 
-// Gives those who wait what is ready, in the order they came.
+// Gives those who wait what is ready, in the order they came; one that can do none of it lets the
+// next one ask.
 void Broker::Impl::serve(const std::string& name) {
   GroupState* group = state_.group(name);
   const auto found = waiters_.find(name);
   if (group == nullptr || found == waiters_.end()) return;
   std::deque<Waiter>& waiting = found->second;
-  while (!waiting.empty()) {
-    const auto offsets = group->ready(now_ms(), durable_, waiting.front().count);
-    if (offsets.empty()) break;
-    Result<std::vector<Delivery>> deliveries = take(*group, waiting.front().consumer, offsets);
-    if (deliveries && deliveries->empty()) continue;  // all were late: look again
-    const Waiter waiter = std::move(waiting.front());
-    waiting.pop_front();
+  for (auto at = waiting.begin(); at != waiting.end();) {
+    Result<Taken> taken = take(*group, at->wish);
+    if (taken && taken->none_ready) break;
+    if (taken && taken->deliveries.empty()) {
+      ++at;
+      continue;
+    }
+    const Waiter waiter = std::move(*at);
+    at = waiting.erase(at);
     loop_.cancel(waiter.timer);
-    waiter.done(std::move(deliveries));
+    taken ? waiter.done(std::move(taken->deliveries)) : waiter.done(std::move(taken.error()));
   }
   if (waiting.empty()) waiters_.erase(found);
   arm_timer(*group);
 }
 
 // Nobody waits for the record of a lease: to lose it means one more delivery, which is allowed.
-Result<std::vector<Delivery>> Broker::Impl::take(GroupState& group, const std::string& consumer,
-                                                 const std::vector<std::uint64_t>& offsets) {
-  const std::int64_t now = now_ms();
+Result<Broker::Impl::Taken> Broker::Impl::take(GroupState& group, const LeaseWish& wish) {
+  const bool choosy = wish.capacity.tokens_per_s != 0 || wish.capacity.context_tokens != 0;
+  const std::size_t look = wish.count + (choosy ? kLookPastMax : 0);
+  while (true) {
+    const auto offsets = group.ready(time_.now_ms(), durable_, look);
+    if (offsets.empty()) return Taken{{}, true};
+    Changes changes;
+    QIAO_ASSIGN(std::vector<Delivery> deliveries, choose(group, wish, offsets, changes));
+    if (changes.rest.empty()) return Taken{};
+    if (const auto appended = append(std::move(changes), {}); !appended) return appended.error();
+    delivered_count_.add(deliveries.size());
+    if (!deliveries.empty()) return Taken{std::move(deliveries)};
+    // all were late and are gone: look again
+  }
+}
+
+// Goes through what is ready, best first. What the consumer cannot do (too long for its context),
+// or not in time after what it got before, is left to others; the first is given in any case.
+Result<std::vector<Delivery>> Broker::Impl::choose(GroupState& group, const LeaseWish& wish,
+                                                   const std::vector<std::uint64_t>& offsets,
+                                                   Changes& changes) {
   const std::int64_t wall = clock_.wall_ms();
-  const std::string& name = group.spec().name;
-  const std::int64_t lease_ms = group.spec().lease_ms;
+  const Capacity& capacity = wish.capacity;
   std::vector<Delivery> deliveries;
-  Changes changes;
-  std::uint64_t late = 0;
+  std::uint64_t tokens = 0;
   for (const std::uint64_t offset : offsets) {
+    if (deliveries.size() >= wish.count) break;
     const Result<MessagePtr> message = body(offset);
     if (!message && changes.rest.empty()) return message.error();
     if (!message) break;  // the next call meets it first, and tells
-    if ((*message)->deadline_ms != 0 && (*message)->deadline_ms <= wall) {
-      changes.rest.emplace_back(record::Acked{now, name, offset});
-      ++late;
+    const std::int64_t deadline = (*message)->deadline_ms;
+    if (deadline != 0 && deadline <= wall) {
+      changes.rest.emplace_back(record::Acked{now_ms(), group.spec().name, offset});
+      late_count_.add();
       continue;
     }
-    const std::uint32_t attempt = group.attempts(offset) + 1;
-    changes.rest.emplace_back(record::Leased{now, name, consumer, offset, attempt, now + lease_ms});
-    deliveries.push_back({name, offset, attempt, wall + lease_ms, **message});
+    const std::uint64_t more = broker::estimate_tokens(**message);
+    if (capacity.context_tokens != 0 && more > capacity.context_tokens) continue;
+    if (capacity.tokens_per_s != 0 && !deliveries.empty()) {
+      const auto work_ms =
+          static_cast<std::int64_t>((tokens + more) * 1'000 / capacity.tokens_per_s);
+      if (work_ms > group.spec().lease_ms || (deadline != 0 && wall + work_ms > deadline)) continue;
+    }
+    tokens += more;
+    QIAO_TRY(lease_it(group, wish, offset, **message, deliveries, changes));
   }
-  if (const auto appended = append(std::move(changes), {}); !appended) return appended.error();
-  delivered_count_.add(deliveries.size());
-  late_count_.add(late);
   return deliveries;
 }
 
-void Broker::Impl::nack(const LeaseRef& lease, std::int64_t delay_ms, bool counts,
-                        const std::string& reason, const Done<void>& done) {
-  if (Status held = check_lease(lease); !held) return done(std::move(held));
+Status Broker::Impl::lease_it(GroupState& group, const LeaseWish& wish, std::uint64_t offset,
+                              const Message& message, std::vector<Delivery>& deliveries,
+                              Changes& changes) {
   const std::int64_t now = now_ms();
-  const std::int64_t retry_at = delay_ms > 0 ? now + std::min(delay_ms, kLeaseMsMax) : 0;
+  const GroupSpec& spec = group.spec();
+  Delivery delivery{spec.name, offset, group.attempts(offset) + 1, clock_.wall_ms() + spec.lease_ms,
+                    message};
+  std::vector<std::uint64_t> followers = group.followers(offset);
+  std::vector<std::uint64_t> joining;
+  if (spec.busy == Busy::kMerge) joining = group.joinable(offset, time_.now_ms(), durable_);
+  followers.insert(followers.end(), joining.begin(), joining.end());
+  QIAO_ASSIGN(delivery.followers, bodies_of(followers));
+  changes.rest.emplace_back(
+      record::Leased{now, spec.name, wish.consumer, offset, delivery.attempt, now + spec.lease_ms});
+  if (!joining.empty())
+    changes.rest.emplace_back(record::Joined{now, spec.name, offset, std::move(joining)});
+  deliveries.push_back(std::move(delivery));
+  return {};
+}
+
+void Broker::Impl::nack(const LeaseRef& lease, const Failure& failure, const Done<void>& done) {
+  if (Status held = check_lease(lease); !held) return done(std::move(held));
+  if (failure.error.size() > kIdBytesMax || !valid_utf8(failure.error))
+    return done(invalid_argument("the error's name is UTF-8 of at most 128 bytes"));
+  const std::int64_t now = time_.now_ms();
   GroupState& group = *state_.group(lease.group);
-  const std::string shown = cut_utf8(reason, kReasonBytesMax);
-  const Status given = give_back(
-      group, lease.offset, record::Nacked{now, lease.group, lease.offset, retry_at, counts, shown},
-      counts, shown, done);
+  Failure shown = failure;
+  shown.reason = cut_utf8(failure.reason, kReasonBytesMax);
+  const record::Nacked nacked{now,
+                              lease.group,
+                              lease.offset,
+                              retry_at(group, lease.offset, failure),
+                              failure.counts,
+                              shown.reason,
+                              shown.error};
+  const Status given = give_back(group, lease.offset, nacked, shown, done);
   if (!given) return done(given);
   nacked_count_.add();
   arm_timer(group);
   serve(lease.group);
 }
 
+// 0: at once. A consumer's own wish takes the place of the group's backoff.
+std::int64_t Broker::Impl::retry_at(const GroupState& group, std::uint64_t offset,
+                                    const Failure& failure) {
+  std::int64_t delay_ms = std::min(failure.delay_ms, kLeaseMsMax);
+  if (delay_ms <= 0 && failure.counts) {
+    delay_ms = broker::backoff_ms(rule_of(group.spec(), failure.error).backoff,
+                                  group.attempts(offset), offset);
+  }
+  return delay_ms > 0 ? time_.now_ms() + delay_ms : 0;
+}
+
 // `record` gives it back; after the last attempt it is given up instead.
-Status Broker::Impl::give_back(GroupState& group, std::uint64_t offset, Record record, bool counts,
-                               const std::string& reason, Release release) {
-  const auto attempts_max = static_cast<std::uint32_t>(group.spec().attempts_max);
+Status Broker::Impl::give_back(GroupState& group, std::uint64_t offset, Record record,
+                               const Failure& failure, Release release) {
+  const auto attempts_max =
+      static_cast<std::uint32_t>(rule_of(group.spec(), failure.error).attempts_max);
   Changes changes;
-  if (counts && group.attempts(offset) >= attempts_max) {
-    QIAO_ASSIGN(changes, give_up(group, offset, reason));
-    dead_count_.add();
+  if (failure.counts && group.attempts(offset) >= attempts_max) {
+    QIAO_ASSIGN(changes, give_up(group, offset, failure));
+    dead_count_.add(changes.publish.size());
   } else {
     changes.rest.push_back(std::move(record));
   }
   const auto appended = append(std::move(changes), std::move(release));
   return appended ? Status() : Status(appended.error());
-}
-
-// The dead letter and the end of the original in one batch. A letter that is given up itself stays
-// where it is: groups that see each other's letters would pass them on for ever.
-Result<Broker::Impl::Changes> Broker::Impl::give_up(const GroupState& group, std::uint64_t offset,
-                                                    const std::string& reason) {
-  Changes changes;
-  changes.rest.emplace_back(record::Acked{now_ms(), group.spec().name, offset});
-  QIAO_ASSIGN(const MessagePtr message, body(offset));
-  if (message->headers.contains(kDeadGroup)) return changes;
-  Message letter = *message;
-  letter.id = ids_.next();
-  letter.subject = dead_letter_subject(group.spec());
-  letter.cause = message->id;
-  letter.time_ms = clock_.wall_ms();
-  letter.deadline_ms = 0;  // what is dead is never late
-  while (letter.headers.size() + kDeadHeaders > kHeadersMax)
-    letter.headers.erase(std::prev(letter.headers.end()));
-  letter.headers[kDeadGroup] = group.spec().name;
-  letter.headers["x-dead-origin"] = message->subject;
-  letter.headers["x-dead-offset"] = std::to_string(offset);
-  letter.headers["x-dead-attempts"] = std::to_string(group.attempts(offset));
-  letter.headers["x-dead-reason"] = reason;
-  changes.publish.push_back(std::make_shared<const Message>(std::move(letter)));
-  return changes;
 }
 
 void Broker::Impl::extend(const LeaseRef& lease, std::int64_t lease_ms,
@@ -244,45 +308,68 @@ void Broker::Impl::extend(const LeaseRef& lease, std::int64_t lease_ms,
   arm_timer(*state_.group(lease.group));
 }
 
-// One timer for the soonest lease end or retry of all groups. It may fire too early for what was
-// acked meanwhile, and then finds nothing to do.
+// One timer for the soonest lease end or end of a rest of all groups. It may fire too early for
+// what was acked meanwhile, and then finds nothing to do.
 void Broker::Impl::arm_timer(const GroupState& group) {
-  const std::optional<std::int64_t> at = group.next_time_ms();
-  if (!at || (timer_ && timer_->second <= *at)) return;
+  const auto lease_end = group.next_lease_end_ms();
+  const auto rest_end = group.next_rest_end_ms();
+  if (!lease_end && !rest_end) return;
+  std::int64_t delay = INT64_MAX;
+  if (lease_end) delay = *lease_end - now_ms();
+  if (rest_end) delay = std::min(delay, *rest_end - time_.now_ms());
+  delay = std::max(kTimerMsMin, delay);
+  const std::int64_t at = now_ms() + delay;
+  if (timer_ && timer_->second <= at) return;
   if (timer_) loop_.cancel(timer_->first);
-  const std::int64_t delay = std::max(kTimerMsMin, *at - now_ms());
   timer_.emplace(loop_.post_after(delay,
                                   [weak = weak_from_this()] {
                                     if (const auto self = weak.lock()) self->on_timer();
                                   }),
-                 *at);
+                 at);
 }
 
 void Broker::Impl::on_timer() {
   timer_.reset();
   if (failed_ || finished_) return;
-  const std::int64_t now = now_ms();
   for (auto& [name, group] : state_.groups()) {
-    for (const std::uint64_t offset : group.run_out(now)) {
-      const Status given = give_back(group, offset, record::Expired{now, name, offset, 0}, true,
-                                     "the lease ran out", {});
-      if (!given) {  // tried again when the timer fires next
-        log_warn("broker", "a lease could not be ended: " + given.error().message);
-        break;
-      }
-      expired_count_.add();
-    }
+    expire(group);
     serve(name);
     arm_timer(group);
   }
 }
 
+void Broker::Impl::expire(GroupState& group) {
+  const std::int64_t now = now_ms();
+  const Failure failure{0, true, "the lease ran out", std::string(kExpiredError)};
+  for (const std::uint64_t offset : group.run_out(now)) {
+    const record::Expired expired{now, group.spec().name, offset, retry_at(group, offset, failure)};
+    const Status given = give_back(group, offset, expired, failure, {});
+    if (!given)  // tried again when the timer fires next
+      return log_warn("broker", "a lease could not be ended: " + given.error().message);
+    expired_count_.add();
+  }
+}
+
+void Broker::Impl::parked(const std::string& group, const Done<std::vector<ParkedMessage>>& done) {
+  const GroupState* state = state_.group(group);
+  if (state == nullptr) return done(no_group(group));
+  std::vector<ParkedMessage> out;
+  for (GroupState::ParkedItem& item : state->parked(time_.now_ms())) {
+    if (out.size() >= options_.read_limit_max) break;
+    const Result<MessagePtr> message = body(item.offset);
+    if (!message) return done(message.error());
+    const std::int64_t until_ms = clock_.wall_ms() + item.until_ms - time_.now_ms();
+    out.push_back({group, item.offset, until_ms, std::move(item.reason), **message});
+  }
+  done(std::move(out));
+}
+
 void Broker::Impl::groups(const Done<std::vector<GroupInfo>>& done) {
   std::vector<GroupInfo> out;
-  const std::int64_t now = clock_.wall_ms();
+  const std::int64_t now = time_.now_ms();
   for (const auto& [name, group] : state_.groups()) {
-    GroupInfo info{group.spec(), group.waiting_count(), group.leased_count(), group.acked_count(),
-                   0};
+    GroupInfo info{group.spec(),        group.waiting_count(),    group.leased_count(),
+                   group.acked_count(), group.parked(now).size(), 0};
     if (const auto oldest = group.oldest()) {
       if (const auto message = body(*oldest)) info.oldest_waiting_ms = now - (*message)->time_ms;
     }

@@ -35,6 +35,7 @@ Broker::Impl::Impl(Log& log, Executor& loop, const Clock& clock, IdMaker& ids, M
       ids_(ids),
       options_(options),
       state_(options.dedupe_ids_max, random_seed()),
+      time_(clock),
       bodies_(options.body_cache_bytes),
       published_count_(metrics.counter("qiao_published_total", "Messages stored")),
       duplicate_count_(
@@ -46,6 +47,10 @@ Broker::Impl::Impl(Log& log, Executor& loop, const Clock& clock, IdMaker& ids, M
       late_count_(
           metrics.counter("qiao_late_total", "Messages past their deadline, not delivered")),
       dead_count_(metrics.counter("qiao_dead_letters_total", "Messages given up")),
+      busy_count_(metrics.counter("qiao_busy_refused_total",
+                                  "Publishes refused because their conversation was at work")),
+      superseded_count_(
+          metrics.counter("qiao_superseded_total", "Leases ended by a newer message")),
       overloaded_count_(
           metrics.counter("qiao_overloaded_total", "Calls refused because a bound was reached")),
       late_reply_count_(metrics.counter("qiao_late_replies_total",
@@ -63,6 +68,7 @@ Status Broker::Impl::recover() {
   durable_ = next_;
   begin_steady_ms_ = clock_.steady_us() / 1'000;
   begin_ms_ = std::max(clock_.wall_ms(), state_.time_ms());
+  time_.not_before(state_.last_ms());
   snapshot_at_ = next_ + options_.snapshot_every;
   QIAO_TRY(free_local_leases());
   post(&Impl::on_timer);  // leases go on running out
@@ -176,6 +182,7 @@ Result<std::uint64_t> Broker::Impl::append(Changes changes, Release release) {
   }
   for (const Record& record : changes.rest) state_.apply(offset++, record);
   next_ = first + count;
+  if (!joiners_.empty()) end_joiners(changes.rest);
   if (release || !changes.publish.empty())
     pending_.push_back({first, next_, std::move(changes.publish), std::move(release)});
   return first;
@@ -248,6 +255,7 @@ void Broker::Impl::answer_all(const Error& error) {
     }
   }
   waiters_.clear();
+  while (!joiners_.empty()) end_joiner(LeaseName(joiners_.begin()->first), error);
   for (const auto& [inbox, request] : requests_) {
     loop_.cancel(request.timer);
     request.done(error);

@@ -16,6 +16,7 @@
 #include "broker/body_cache.h"
 #include "broker/broker.h"
 #include "broker/state.h"
+#include "broker/timeline.h"
 
 namespace qiao {
 
@@ -43,12 +44,14 @@ class Broker::Impl : public std::enable_shared_from_this<Broker::Impl> {
   void commit(Commit commit, const Done<std::vector<Published>>& done);
   void create_group(GroupSpec spec, const Done<void>& done);
   void delete_group(const std::string& name, const Done<void>& done);
-  void lease(const std::string& group, std::string consumer, std::size_t count,
-             std::int64_t wait_ms, Done<std::vector<Delivery>> done);
+  void lease(const std::string& group, LeaseWish wish, Done<std::vector<Delivery>> done);
   void cancel_wait(const std::string& group, const std::string& consumer);
-  void nack(const LeaseRef& lease, std::int64_t delay_ms, bool counts, const std::string& reason,
-            const Done<void>& done);
+  void nack(const LeaseRef& lease, const Failure& failure, const Done<void>& done);
   void extend(const LeaseRef& lease, std::int64_t lease_ms, const Done<std::int64_t>& done);
+  void join(LeaseRef lease, std::int64_t wait_ms, Done<std::vector<StoredMessage>> done);
+  void parked(const std::string& group, const Done<std::vector<ParkedMessage>>& done);
+  void retry_letter(std::uint64_t offset, std::vector<Part> parts, const Done<Published>& done);
+  void drop_letter(std::uint64_t offset, const std::string& reason, const Done<void>& done);
   void subscribe(SubscriptionId id, std::string pattern, std::optional<std::uint64_t> from,
                  Sink sink);
   void unsubscribe(SubscriptionId id);
@@ -82,8 +85,7 @@ class Broker::Impl : public std::enable_shared_from_this<Broker::Impl> {
     Release release;
   };
   struct Waiter {
-    std::string consumer;
-    std::size_t count = 0;
+    LeaseWish wish;
     Done<std::vector<Delivery>> done;
     std::uint64_t id = 0;
     Executor::TimerId timer = 0;
@@ -91,6 +93,17 @@ class Broker::Impl : public std::enable_shared_from_this<Broker::Impl> {
   struct Submitted {
     Call call;
     Bound bound = Bound::kCounted;
+  };
+  // A holder that waits for what comes behind its leased message.
+  struct Joiner {
+    Done<std::vector<StoredMessage>> done;
+    Executor::TimerId timer = 0;
+  };
+  using LeaseName = std::pair<std::string, std::uint64_t>;  // group, offset
+  // What one consumer gets of what is ready.
+  struct Taken {
+    std::vector<Delivery> deliveries;
+    bool none_ready = false;  // for anybody
   };
   struct Subscription {
     std::string pattern;
@@ -130,6 +143,19 @@ class Broker::Impl : public std::enable_shared_from_this<Broker::Impl> {
   std::optional<std::uint64_t> published_before(const std::string& id);
   Status add_messages(std::vector<Message>& messages, std::vector<Published>& published,
                       Changes& changes);
+  Status add_leases(Commit& commit, Changes& changes);
+  Status add_parks(Commit& commit, Changes& changes);
+
+  // Conversations at work (broker_lanes.cc)
+  Status apply_busy(Changes& changes, const std::vector<LeaseName>& freed);
+  Status supersede(const GroupState& group, std::uint64_t offset, const Message& by,
+                   Changes& changes);
+  Result<std::vector<StoredMessage>> take_joinable(GroupState& group, std::uint64_t offset);
+  Result<std::vector<StoredMessage>> bodies_of(const std::vector<std::uint64_t>& offsets);
+  void answer_joiner(GroupState& group, std::uint64_t offset);
+  void answer_joiners(const Message& message);
+  void end_joiner(const LeaseName& name, Result<std::vector<StoredMessage>> result);
+  void end_joiners(const std::vector<Record>& records);
 
   // Token streams (broker_streams.cc)
   void add_chunks(std::vector<record::Chunk>& chunks, Changes& changes);
@@ -137,14 +163,25 @@ class Broker::Impl : public std::enable_shared_from_this<Broker::Impl> {
 
   // Groups (broker_groups.cc)
   void serve(const std::string& name);
-  Result<std::vector<Delivery>> take(GroupState& group, const std::string& consumer,
-                                     const std::vector<std::uint64_t>& offsets);
+  Result<Taken> take(GroupState& group, const LeaseWish& wish);
+  Result<std::vector<Delivery>> choose(GroupState& group, const LeaseWish& wish,
+                                       const std::vector<std::uint64_t>& offsets, Changes& changes);
+  Status lease_it(GroupState& group, const LeaseWish& wish, std::uint64_t offset,
+                  const Message& message, std::vector<Delivery>& deliveries, Changes& changes);
   void end_wait(const std::string& group, std::uint64_t waiter);
-  Status give_back(GroupState& group, std::uint64_t offset, Record record, bool counts,
-                   const std::string& reason, Release release);
-  Result<Changes> give_up(const GroupState& group, std::uint64_t offset, const std::string& reason);
+  Status give_back(GroupState& group, std::uint64_t offset, Record record, const Failure& failure,
+                   Release release);
+  [[nodiscard]] std::int64_t retry_at(const GroupState& group, std::uint64_t offset,
+                                      const Failure& failure);
   void arm_timer(const GroupState& group);
   void on_timer();
+  void expire(GroupState& group);
+
+  // Dead letters (broker_dead.cc)
+  Result<Changes> give_up(const GroupState& group, std::uint64_t offset, const Failure& failure);
+  Status add_letter(const GroupState& group, std::uint64_t offset, std::uint32_t attempts,
+                    const Failure& failure, Changes& changes);
+  Result<MessagePtr> letter_at(std::uint64_t offset);
 
   // Live subscriptions and requests (broker_live.cc)
   void release_message(std::uint64_t offset, const Message& message);
@@ -179,6 +216,7 @@ class Broker::Impl : public std::enable_shared_from_this<Broker::Impl> {
   std::int64_t begin_steady_ms_ = 0;
   std::int64_t begin_ms_ = 0;
   State state_;
+  broker::Timeline time_;
   std::uint64_t durable_ = 0;  // everything below was released
   std::uint64_t next_ = 0;
   std::deque<Pending> pending_;
@@ -187,6 +225,7 @@ class Broker::Impl : public std::enable_shared_from_this<Broker::Impl> {
   bool finished_ = false;                              // by stop()
   std::map<std::string, std::deque<Waiter>> waiters_;  // by group; none is empty
   std::uint64_t last_waiter_ = 0;
+  std::map<LeaseName, Joiner> joiners_;
   std::map<SubscriptionId, Subscription> subscriptions_;
   broker::SubjectTree<Subscription*> subscription_tree_;
   std::unordered_map<std::string, Request> requests_;             // by inbox subject
@@ -206,6 +245,8 @@ class Broker::Impl : public std::enable_shared_from_this<Broker::Impl> {
   Counter& expired_count_;
   Counter& late_count_;
   Counter& dead_count_;
+  Counter& busy_count_;
+  Counter& superseded_count_;
   Counter& overloaded_count_;
   Counter& late_reply_count_;
 };

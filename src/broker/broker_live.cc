@@ -62,6 +62,7 @@ void Broker::Impl::catch_up(SubscriptionId id) {
 
 void Broker::Impl::release_message(std::uint64_t offset, const Message& message) {
   if (message.subject.starts_with(kInboxPrefix)) return answer_request(message);
+  if (!joiners_.empty()) answer_joiners(message);
   subscription_tree_.match(message.subject, [&](Subscription* subscription) {
     if (!subscription->live || offset < subscription->next) return;
     subscription->next = offset + 1;

@@ -60,7 +60,7 @@ TEST(GroupState, OneMessageOfAConversationAtATime) {
   lease(group, 2, 100);
   group.give_back(2, 50, true);  // rests: the one behind it still waits
   EXPECT_EQ(group.ready(49, 9, 9), (Offsets{3, 4}));
-  EXPECT_EQ(group.next_time_ms(), 50);
+  EXPECT_EQ(group.next_rest_end_ms(), 50);
   EXPECT_EQ(group.ready(50, 9, 9), (Offsets{2, 3, 4}));
 
   GroupState unordered(spec_of(false));
@@ -71,10 +71,10 @@ TEST(GroupState, OneMessageOfAConversationAtATime) {
 TEST(GroupState, TellsWhenLeasesEnd) {
   GroupState group(spec_of(true));
   for (std::uint64_t offset = 1; offset <= 3; ++offset) group.add({offset, 0});
-  EXPECT_FALSE(group.next_time_ms().has_value());
+  EXPECT_FALSE(group.next_lease_end_ms().has_value());
   lease(group, 1, 300, "flow/a");
   lease(group, 2, 100, "desk/b");
-  EXPECT_EQ(group.next_time_ms(), 100);
+  EXPECT_EQ(group.next_lease_end_ms(), 100);
   EXPECT_EQ(group.run_out(99), Offsets{});
   EXPECT_EQ(group.run_out(300), (Offsets{2, 1}));
   group.extend(2, 500);
@@ -108,6 +108,92 @@ TEST(GroupState, AStartOffsetAheadOfTheLogWaitsForIt) {
   EXPECT_EQ(group.ready(0, 99, 9), (Offsets{12, 13}));
 }
 
+TEST(GroupState, AParkedMessageRestsWithItsLaneAndEatsNoAttempt) {
+  GroupState group(spec_of(true));
+  for (const broker::Place place : {broker::Place{1, 7}, {2, 7}}) group.add(place);
+  lease(group, 1, 100);
+  group.park(1, 500, "approval");
+  EXPECT_EQ(group.attempts(1), 0U);
+  EXPECT_EQ(group.leased_count(), 0U);
+  EXPECT_EQ(group.ready(499, 9, 9), Offsets{});
+  EXPECT_TRUE(group.is_parked(1, 499));
+  ASSERT_EQ(copy_of(group).parked(499).size(), 1U);
+  EXPECT_EQ(copy_of(group).parked(499).front().reason, "approval");
+  EXPECT_FALSE(group.is_parked(1, 500));
+  group.wake(1);
+  EXPECT_EQ(group.ready(0, 9, 9), Offsets{1});
+  group.wake(1);  // not parked: nothing
+  EXPECT_EQ(group.waiting_count(), 2U);
+}
+
+TEST(GroupState, FollowersShareTheFateOfTheirHead) {
+  GroupSpec spec = spec_of(true);
+  spec.busy = Busy::kMerge;
+  spec.followers_max = 2;
+  GroupState group(spec);
+  for (std::uint64_t offset = 1; offset <= 5; ++offset) group.add({offset, 7});
+  EXPECT_EQ(group.joinable(1, 0, 3), Offsets{2});  // 3 is not durable
+  EXPECT_EQ(group.joinable(1, 0, 9), (Offsets{2, 3}));
+  lease(group, 1, 100);
+  group.join(1, {2, 3});
+  EXPECT_TRUE(group.joinable(1, 0, 9).empty());
+  EXPECT_EQ(group.leased_count(), 3U);
+  GroupState copy = copy_of(group);
+  EXPECT_EQ(copy.followers(1), (Offsets{2, 3}));
+  EXPECT_EQ(copy.leased_count(), 3U);
+  group.give_back(1, 0, true);
+  EXPECT_EQ(group.leased_count(), 0U);
+  EXPECT_EQ(group.followers(1), (Offsets{2, 3}));
+  group.remove({1}, 6);  // its followers go back to the lane
+  EXPECT_EQ(group.ready(0, 9, 9), Offsets{2});
+  EXPECT_EQ(group.waiting_count(), 4U);
+  copy.ack(1, 6);
+  EXPECT_EQ(copy.acked_count(), 3U);
+  EXPECT_EQ(copy.ready(0, 9, 9), Offsets{4});
+}
+
+TEST(GroupState, HigherPriorityFirstAndTheOldestAtLast) {
+  GroupState group(spec_of(true));
+  group.add({1, 0}, {0, 0, 0});
+  for (std::uint64_t offset = 2; offset < 60; ++offset) group.add({offset, 0}, {0, 0, 9});
+  const Offsets order = group.ready(0, 99, 40);
+  EXPECT_EQ(order.front(), 2U);
+  EXPECT_EQ(order.at(broker::ReadyQueue::kPassedOverMax), 1U);
+  for (const std::uint64_t offset : Offsets(order.begin(), order.begin() + 16))
+    lease(group, offset, 100);
+  EXPECT_EQ(group.ready(0, 99, 1), Offsets{1});  // one after another gives the same order
+}
+
+TEST(GroupState, ADelayHoldsBackWhatIsBehindIt) {
+  GroupState group(spec_of(true));
+  group.add({1, 7}, {50, 0, 4});
+  group.add({2, 7});
+  group.add({3, 8});
+  EXPECT_EQ(group.ready(49, 9, 9), Offsets{3});
+  EXPECT_EQ(group.next_rest_end_ms(), 50);
+  EXPECT_EQ(copy_of(group).ready(50, 9, 9), (Offsets{1, 3}));
+}
+
+// Snapshots of the version before had neither facts nor followers nor parks.
+TEST(GroupState, TheFormBeforeIsRead) {
+  std::string bytes;
+  put_bytes(bytes, encode(Record(record::GroupCreated{0, spec_of(true)})).bytes);
+  for (const std::uint64_t value : {6, 1, 10, 7, 2}) put_varint(bytes, value);  // one was touched
+  put_signed(bytes, 100);
+  put_signed(bytes, 0);
+  put_bytes(bytes, "ann");
+  for (const std::uint64_t value : {1, 11, 7}) put_varint(bytes, value);  // one was not
+  GroupState group{GroupSpec{}};
+  WireReader in(bytes);
+  ASSERT_TRUE(group.restore(in, 2));
+  EXPECT_TRUE(in.at_end());
+  EXPECT_EQ(group.acked_count(), 6U);
+  EXPECT_EQ(group.waiting_count(), 1U);
+  EXPECT_EQ(group.run_out(100), Offsets{10});
+  group.ack(10, 12);
+  EXPECT_EQ(group.ready(0, 99, 9), Offsets{11});
+}
+
 // Random work on a group and on copies through save and restore: they must go on alike, and what
 // was only looked at must not show.
 TEST(GroupState, ASavedGroupGoesOnAsTheOriginal) {
@@ -126,7 +212,10 @@ TEST(GroupState, ASavedGroupGoesOnAsTheOriginal) {
       if (what < 5) {
         next += 1 + rng.below(2);
         const broker::Place place{next, rng.below(5)};
-        both([&](GroupState& g) { g.add(place); });
+        broker::Facts facts;
+        if (rng.below(4) == 0) facts.priority = static_cast<std::uint8_t>(rng.below(10));
+        if (rng.below(8) == 0) facts.deliver_at_ms = now + 20;
+        both([&](GroupState& g) { g.add(place, facts); });
       } else if (what < 8) {
         const Offsets ready = group.ready(now, next + 1, 1 + rng.below(3));
         for (const std::uint64_t offset : ready) {
@@ -136,12 +225,16 @@ TEST(GroupState, ASavedGroupGoesOnAsTheOriginal) {
       } else {
         const Offsets leased = group.run_out(INT64_MAX);
         for (const std::uint64_t offset : leased) {
-          const std::uint64_t fate = rng.below(4);
+          const Offsets joining = group.joinable(offset, now, next + 1);
+          if (rng.below(2) == 0) both([&](GroupState& g) { g.join(offset, joining); });
+          const std::uint64_t fate = rng.below(5);
           const std::int64_t retry = rng.below(2) == 0 ? 0 : now + 30;
           both([&](GroupState& g) {
             if (fate < 2) g.ack(offset, 0);
             if (fate == 2) g.give_back(offset, retry, true);
             if (fate == 3) g.extend(offset, now + 90);
+            if (fate == 4) g.park(offset, now + 60, "why");
+            if (fate == 4 && retry == 0) g.wake(offset);
           });
         }
         now += static_cast<std::int64_t>(rng.below(40));
@@ -160,7 +253,7 @@ TEST(GroupState, ASavedGroupGoesOnAsTheOriginal) {
       ASSERT_EQ(copy.oldest(), group.oldest());
       if (step % 10 != 0) continue;
       ASSERT_EQ(copy.ready(now, next + 1, 99), group.ready(now, next + 1, 99));
-      ASSERT_EQ(copy.next_time_ms(), group.next_time_ms());
+      ASSERT_EQ(copy.next_rest_end_ms(), group.next_rest_end_ms());
     }
   }
 }

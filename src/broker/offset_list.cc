@@ -27,6 +27,25 @@ void OffsetList::append(Place place) {
   last_ = place.offset;
 }
 
+std::size_t OffsetList::remove(const std::vector<std::uint64_t>& offsets) {
+  const bool there = std::any_of(offsets.begin(), offsets.end(),
+                                 [this](std::uint64_t offset) { return contains(offset); });
+  if (!there) return 0;
+  OffsetList rest;
+  for (Cursor at(*this, 0); !at.at_end(); at.next()) {
+    if (!std::binary_search(offsets.begin(), offsets.end(), at.place().offset))
+      rest.append(at.place());
+  }
+  const std::size_t removed = count_ - rest.count_;
+  *this = std::move(rest);
+  return removed;
+}
+
+bool OffsetList::contains(std::uint64_t offset) const {
+  const Cursor at(*this, offset);
+  return !at.at_end() && at.place().offset == offset;
+}
+
 void OffsetList::write(std::string& out) const {
   put_varint(out, count_);
   put_varint(out, last_);

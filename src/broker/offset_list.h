@@ -27,6 +27,9 @@ class OffsetList {
  public:
   // Requires: place.offset is above last().
   void append(Place place);
+  // Takes out those of `offsets` (rising) that are there; returns how many. Writes the list anew.
+  std::size_t remove(const std::vector<std::uint64_t>& offsets);
+  [[nodiscard]] bool contains(std::uint64_t offset) const;
   [[nodiscard]] std::uint64_t count() const { return count_; }
   [[nodiscard]] std::uint64_t first() const { return blocks_.empty() ? 0 : blocks_.front().first; }
   [[nodiscard]] std::uint64_t last() const { return last_; }

@@ -45,6 +45,10 @@ class State {
   [[nodiscard]] GroupState* group(std::string_view name);
   [[nodiscard]] std::map<std::string, GroupState, std::less<>>& groups() { return groups_; }
   [[nodiscard]] bool any_group_matches(std::string_view subject) const;
+  template <class Visit>  // void(GroupState&)
+  void for_groups_of(std::string_view subject, const Visit& visit) {
+    group_tree_.match(subject, [&visit](GroupState* group) { visit(*group); });
+  }
 
   // Up to `limit` offsets >= `from` of messages whose subject matches, ascending.
   [[nodiscard]] std::vector<std::uint64_t> find(std::string_view pattern, std::uint64_t from,
@@ -55,14 +59,20 @@ class State {
 
   [[nodiscard]] const StreamIndex& streams() const { return streams_; }
 
-  // The state as bytes for a snapshot, and back into an empty state. `corrupt` when the bytes are
-  // of no known form; the state is of no use then.
+  // The latest time of a record.
+  [[nodiscard]] std::int64_t last_ms() const { return last_ms_; }
+  // Whether the message is kept: it was published and not removed.
+  [[nodiscard]] bool keeps(std::string_view subject, std::uint64_t offset) const;
+
+  // The state as bytes for a snapshot, and back into an empty state; also those of the
+  // version before. `corrupt` when they are of no known form; the state is of no use then.
   [[nodiscard]] std::string save() const;
   Status restore(std::string_view bytes);
 
  private:
   void apply_group_created(std::uint64_t offset, const record::GroupCreated& created);
   void delete_group(const std::string& name);
+  void apply_removed(std::uint64_t offset, const record::Removed& removed);
   [[nodiscard]] std::vector<broker::Place> backlog(std::string_view pattern, std::uint64_t from,
                                                    std::uint64_t end) const;
 
@@ -70,7 +80,10 @@ class State {
   std::map<std::string, GroupState, std::less<>> groups_;
   broker::SubjectTree<GroupState*> group_tree_;
   broker::DedupeWindow dedupe_;
+  // Of kept messages with a priority or a delay: for groups that begin with them.
+  std::map<std::uint64_t, broker::Facts> facts_;
   std::int64_t time_ms_ = 0;
+  std::int64_t last_ms_ = 0;
   StreamIndex streams_;
 };
 

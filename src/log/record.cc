@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "log/record.h"
 
+#include <algorithm>
 #include <array>
 
 #include "message/wire.h"
@@ -22,8 +23,28 @@ std::string_view name_of(Durability durability) {
 }
 
 namespace {
+constexpr std::array<std::string_view, 5> kBusyNames = {"enqueue", "reject", "merge", "steer",
+                                                        "interrupt"};
+}  // namespace
+
+std::string_view name_of(Busy busy) {
+  return kBusyNames[static_cast<std::size_t>(busy)];
+}
+
+std::optional<Busy> busy_of(std::string_view name) {
+  const auto found = std::find(kBusyNames.begin(), kBusyNames.end(), name);
+  if (found == kBusyNames.end()) return std::nullopt;
+  return static_cast<Busy>(found - kBusyNames.begin());
+}
+
+namespace {
 
 using namespace record;
+
+void put(std::string& out, const Backoff& backoff) {
+  put_signed(out, backoff.first_ms);
+  put_signed(out, backoff.max_ms);
+}
 
 void put(std::string& out, const record::Published& r) {
   encode(r.message, out);
@@ -38,6 +59,15 @@ void put(std::string& out, const GroupCreated& r) {
   put_signed(out, r.spec.attempts_max);
   put_bytes(out, r.spec.dead_letter);
   put_varint(out, r.spec.ordered ? 1 : 0);
+  put_varint(out, static_cast<std::uint64_t>(r.spec.busy));
+  put_varint(out, r.spec.followers_max);
+  put(out, r.spec.backoff);
+  put_varint(out, r.spec.rules.size());
+  for (const RetryRule& rule : r.spec.rules) {
+    put_bytes(out, rule.error);
+    put_signed(out, rule.attempts_max);
+    put(out, rule.backoff);
+  }
 }
 void put(std::string& out, const GroupDeleted& r) {
   put_signed(out, r.time_ms);
@@ -63,6 +93,7 @@ void put(std::string& out, const Nacked& r) {
   put_signed(out, r.retry_at_ms);
   put_varint(out, r.counts ? 1 : 0);
   put_bytes(out, r.reason);
+  put_bytes(out, r.error);
 }
 void put(std::string& out, const Extended& r) {
   put_signed(out, r.time_ms);
@@ -139,6 +170,28 @@ void put(std::string& out, const Joined& r) {
 }
 
 // Each take() fills a record; a value out of range makes it return false.
+void take(WireReader& in, Backoff& backoff) {
+  backoff.first_ms = in.signed_varint();
+  backoff.max_ms = in.signed_varint();
+}
+// What groups were given later: records of before end without it.
+bool take_delivery(WireReader& in, GroupSpec& spec) {
+  const std::uint64_t busy = in.varint();
+  const std::uint64_t followers = in.varint();
+  if (busy >= kBusyNames.size() || followers > UINT32_MAX) return false;
+  spec.busy = static_cast<Busy>(busy);
+  spec.followers_max = static_cast<std::uint32_t>(followers);
+  take(in, spec.backoff);
+  for (std::uint64_t left = in.varint(); left > 0 && in.ok(); --left) {
+    RetryRule& rule = spec.rules.emplace_back();
+    rule.error = in.bytes();
+    const std::int64_t attempts = in.signed_varint();
+    if (attempts < 0 || attempts > INT32_MAX) return false;
+    rule.attempts_max = static_cast<std::int32_t>(attempts);
+    take(in, rule.backoff);
+  }
+  return true;
+}
 bool take(WireReader& in, GroupCreated& r) {
   r.time_ms = in.signed_varint();
   r.spec.name = in.bytes();
@@ -154,7 +207,7 @@ bool take(WireReader& in, GroupCreated& r) {
     return false;
   r.spec.start.at = static_cast<GroupStart::At>(at);
   r.spec.attempts_max = static_cast<std::int32_t>(attempts);
-  return true;
+  return in.at_end() || take_delivery(in, r.spec);
 }
 bool take(WireReader& in, GroupDeleted& r) {
   r.time_ms = in.signed_varint();
@@ -184,6 +237,7 @@ bool take(WireReader& in, Nacked& r) {
   r.retry_at_ms = in.signed_varint();
   r.counts = in.varint() != 0;
   r.reason = in.bytes();
+  if (!in.at_end()) r.error = in.bytes();  // records of before have no class
   return true;
 }
 bool take(WireReader& in, Extended& r) {

@@ -2,7 +2,9 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
@@ -25,6 +27,34 @@ struct GroupStart {
   friend bool operator==(const GroupStart&, const GroupStart&) = default;
 };
 
+// What a group does with a message whose conversation is at work.
+enum class Busy : std::uint8_t {
+  kEnqueue = 0,    // it waits its turn
+  kReject = 1,     // its publisher is refused while another waits or is leased
+  kMerge = 2,      // a lease takes all that waits behind its message
+  kSteer = 3,      // it may be handed to who holds the lease
+  kInterrupt = 4,  // it ends the lease; what was leased is acked as superseded
+};
+std::string_view name_of(Busy busy);
+std::optional<Busy> busy_of(std::string_view name);
+
+// The wait before a failed message is tried again: `first_ms` (0: none), doubled with each
+// attempt up to `max_ms`, less up to a half of it by chance.
+struct Backoff {
+  std::int64_t first_ms = 0;
+  std::int64_t max_ms = 60'000;
+  friend bool operator==(const Backoff&, const Backoff&) = default;
+};
+
+// What failures of one class get instead of the group's own. One attempt: dead at once.
+struct RetryRule {
+  std::string error;  // as the consumer names it; "expired": the lease ran out
+  std::int32_t attempts_max = 1;
+  Backoff backoff;
+  friend bool operator==(const RetryRule&, const RetryRule&) = default;
+};
+inline constexpr std::string_view kExpiredError = "expired";
+
 // A consumer group: a named, durable place in the messages of a pattern.
 struct GroupSpec {
   std::string name;
@@ -34,6 +64,10 @@ struct GroupSpec {
   std::int32_t attempts_max = 5;  // then the message goes to the dead letters
   std::string dead_letter;        // subject; "" = "dead.<name>"
   bool ordered = true;            // one message of a conversation at a time
+  Busy busy = Busy::kEnqueue;
+  std::uint32_t followers_max = 16;  // messages that join one lease
+  Backoff backoff;
+  std::vector<RetryRule> rules;
   friend bool operator==(const GroupSpec&, const GroupSpec&) = default;
 };
 
@@ -80,6 +114,7 @@ struct Nacked {
   std::int64_t retry_at_ms = 0;
   bool counts = true;  // false: handed back, does not eat the attempts
   std::string reason;
+  std::string error{};  // its class, "" = none named
 };
 struct Extended {
   std::int64_t time_ms = 0;

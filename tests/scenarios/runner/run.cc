@@ -37,8 +37,8 @@ Status Run::step(std::string_view line) {
   const std::string verb = words.word("a command");
   const auto found = commands().find(verb);
   if (found == commands().end()) return invalid_argument("there is no command '" + verb + "'");
-  if (!bus_.is_open() && verb != "reopen" && verb != "expect" && verb != "disk")
-    return unmet("the broker is not open");
+  const bool needs_none = verb == "reopen" || verb == "expect" || verb == "disk" || verb == "clock";
+  if (!bus_.is_open() && !needs_none) return unmet("the broker is not open");
   if (failed_ && verb != "expect")
     return unmet("the command before failed with " + describe(*failed_));
   return (this->*found->second)(words);
@@ -58,7 +58,10 @@ const std::map<std::string, Run::Command, std::less<>>& Run::commands() {
       {"disk", &Run::disk},       {"expect", &Run::expect},
       {"begin", &Run::begin},     {"write", &Run::write},
       {"follow", &Run::follow},   {"resume", &Run::resume},
-      {"leave", &Run::leave},     {"finish", &Run::finish_stream}};
+      {"leave", &Run::leave},     {"finish", &Run::finish_stream},
+      {"park", &Run::park},       {"wake", &Run::wake},
+      {"join", &Run::join},       {"letter", &Run::letter},
+      {"clock", &Run::clock}};
   return kCommands;
 }
 
@@ -88,6 +91,7 @@ Status Run::group(Words& words) {
       break;
     }
   }
+  take_delivery(words, spec);
   QIAO_TRY(words.finish());
   return judge(bus_.create_group(spec));
 }
@@ -110,6 +114,10 @@ Message Run::message(Words& words) {
       message.conversation = words.word("a conversation");
     } else if (words.take_if("deadline")) {
       message.deadline_ms = bus_.clock().wall_ms() + words.duration_ms();
+    } else if (words.take_if("delay")) {
+      message.deliver_at_ms = bus_.clock().wall_ms() + words.duration_ms();
+    } else if (words.take_if("priority")) {
+      message.priority = static_cast<std::uint8_t>(words.number("0 to 9"));
     } else {
       break;
     }
@@ -131,14 +139,14 @@ Status Run::lease(Words& words) {
   const std::string group = words.word("the group's name");
   if (!words.take_if("by")) words.fail("here stands 'by'");
   const std::string consumer = words.word("a consumer");
-  std::size_t count = 1;
-  std::int64_t wait_ms = 0;
-  if (words.take_if("count")) count = words.number("a count");
-  if (words.take_if("wait")) wait_ms = words.duration_ms();
+  LeaseWish wish{consumer};
+  if (words.take_if("count")) wish.count = words.number("a count");
+  if (words.take_if("wait")) wish.wait_ms = words.duration_ms();
+  if (words.take_if("tokens-per-s")) wish.capacity.tokens_per_s = words.number("tokens");
+  if (words.take_if("context")) wish.capacity.context_tokens = words.number("tokens");
   QIAO_TRY(words.finish());
-  leases_.push_back({group, bus_.begin<std::vector<Delivery>>([&](auto done) {
-                       bus_.broker().lease(group, consumer, count, wait_ms, done);
-                     })});
+  leases_.push_back({group, bus_.begin<std::vector<Delivery>>(
+                                [&](auto done) { bus_.broker().lease(group, wish, done); })});
   bus_.settle();
   collect();
   return {};
@@ -195,15 +203,14 @@ Status Run::ack(Words& words) {
 Status Run::nack(Words& words) {
   Status known;
   const LeaseRef lease = lease_of(words, known);
-  std::int64_t delay_ms = 0;
-  std::string reason;
-  const bool uncounted = words.take_if("uncounted");
-  if (words.take_if("delay")) delay_ms = words.duration_ms();
-  if (words.take_if("reason")) reason = words.text();
+  Failure failure;
+  failure.counts = !words.take_if("uncounted");
+  if (words.take_if("delay")) failure.delay_ms = words.duration_ms();
+  if (words.take_if("error")) failure.error = words.word("a class of error");
+  if (words.take_if("reason")) failure.reason = words.text();
   QIAO_TRY(words.finish());
   QIAO_TRY(known);
-  return judge(bus_.call<void>(
-      [&](auto done) { bus_.broker().nack(lease, delay_ms, !uncounted, reason, done); }));
+  return judge(bus_.call<void>([&](auto done) { bus_.broker().nack(lease, failure, done); }));
 }
 
 Status Run::extend(Words& words) {
@@ -225,6 +232,10 @@ Status Run::commit(Words& words) {
       commit.publish.push_back(message(words));
     } else if (words.take_if("ack")) {
       commit.ack.push_back(lease_of(words, known));
+    } else if (words.take_if("park")) {
+      commit.park.push_back(parking(words, known));
+    } else if (words.take_if("wake")) {
+      commit.wake.push_back(waking(words, known));
     } else if (words.take_if("event")) {
       commit.events.push_back({0, "", "", words.word("the event's type"), Json::object()});
     } else {
@@ -309,6 +320,7 @@ Status Run::advance(Words& words) {
 
 void Run::forget() {
   leases_.clear();
+  joins_.clear();
   delivered_.clear();
   subscribers_.clear();
   forget_streams();

@@ -56,6 +56,11 @@ class Run {
   Status ack(Words& words);
   Status nack(Words& words);
   Status extend(Words& words);
+  Status park(Words& words);
+  Status wake(Words& words);
+  Status join(Words& words);
+  Status letter(Words& words);
+  Status clock(Words& words);
   Status commit(Words& words);
   Status cancel(Words& words);
   Status subscribe(Words& words);
@@ -88,7 +93,15 @@ class Run {
   Status expect_reply(Words& words);
   Status expect_group(Words& words);
   Status expect_text(Words& words);
+  Status expect_joined(Words& words);
+  Status expect_ended(Words& words);
+  Status expect_parked(Words& words);
 
+  void take_delivery(Words& words, GroupSpec& spec);
+  static Backoff take_backoff(Words& words);
+  Park parking(Words& words, Status& status);
+  Wake waking(Words& words, Status& status);
+  Result<std::uint64_t> letter_offset(const std::string& subject, const std::string& text);
   Message message(Words& words);
   const Delivery* held(const std::string& group, const std::string& text) const;
   LeaseRef lease_of(Words& words, Status& status);
@@ -102,6 +115,7 @@ class Run {
     std::string group;
     std::shared_ptr<std::optional<Result<std::vector<Delivery>>>> answer;
   };
+  using Joined = std::shared_ptr<std::optional<Result<std::vector<StoredMessage>>>>;
   struct Subscriber {
     Broker::SubscriptionId id = 0;
     std::shared_ptr<std::vector<std::string>> seen;
@@ -127,6 +141,7 @@ class Run {
   std::vector<Lease> leases_;                                     // waiting for an answer
   std::map<std::string, std::deque<Delivery>> delivered_;         // by group, not yet expected
   std::map<std::string, std::map<std::string, Delivery>> known_;  // by group and text
+  std::map<std::pair<std::string, std::string>, Joined> joins_;   // by group and text
   std::map<std::string, std::string> reply_to_;                   // by text
   std::map<std::string, Subscriber> subscribers_;
   std::map<std::string, std::shared_ptr<std::optional<Result<Message>>>> requests_;

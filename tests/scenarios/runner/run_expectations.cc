@@ -28,6 +28,13 @@ Status expect_texts(const std::vector<std::string>& found,
   return unmet("expected " + list_of(expected) + ", found " + list_of(found));
 }
 
+template <class Messages>
+std::vector<std::string> texts_of(const Messages& messages) {
+  std::vector<std::string> texts;
+  for (const auto& stored : messages) texts.push_back(stored.message.text());
+  return texts;
+}
+
 }  // namespace
 
 const std::map<std::string, Run::Command, std::less<>>& Run::expectations() {
@@ -37,7 +44,8 @@ const std::map<std::string, Run::Command, std::less<>>& Run::expectations() {
       {"no", &Run::expect_nothing},    {"dead", &Run::expect_dead},
       {"topic", &Run::expect_topic},   {"seen", &Run::expect_seen},
       {"reply", &Run::expect_reply},   {"group", &Run::expect_group},
-      {"text", &Run::expect_text}};
+      {"text", &Run::expect_text},     {"joined", &Run::expect_joined},
+      {"ended", &Run::expect_ended},   {"parked", &Run::expect_parked}};
   return kExpectations;
 }
 
@@ -78,12 +86,15 @@ Status Run::expect_delivery(Words& words) {
   const std::string text = words.text();
   std::uint64_t attempt = 0;
   if (words.take_if("attempt")) attempt = words.number("an attempt");
+  std::vector<std::string> with;
+  if (words.take_if("with")) with = rest_of_texts(words);
   QIAO_TRY(words.finish());
   std::deque<Delivery>& waiting = delivered_[group];
   if (waiting.empty()) return unmet("group " + group + " delivered nothing");
   const Delivery delivery = std::move(waiting.front());
   waiting.pop_front();
   QIAO_TRY(expect_texts({delivery.message.text()}, {text}));
+  QIAO_TRY(expect_texts(texts_of(delivery.followers), with));
   if (attempt == 0 || attempt == delivery.attempt) return {};
   return unmet("it is attempt " + std::to_string(delivery.attempt));
 }
@@ -116,6 +127,8 @@ Status Run::expect_dead(Words& words) {
       headers["x-dead-attempts"] = words.word("a number");
     } else if (words.take_if("reason")) {
       headers["x-dead-reason"] = words.text();
+    } else if (words.take_if("error")) {
+      headers["x-dead-error"] = words.word("a class of error");
     } else {
       break;
     }
@@ -140,9 +153,7 @@ Status Run::expect_topic(Words& words) {
   const std::vector<std::string> expected = rest_of_texts(words);
   QIAO_TRY(words.finish());
   QIAO_ASSIGN(const Page page, bus_.read(pattern, from));
-  std::vector<std::string> found;
-  for (const StoredMessage& stored : page.messages) found.push_back(stored.message.text());
-  return expect_texts(found, expected);
+  return expect_texts(texts_of(page.messages), expected);
 }
 
 Status Run::expect_seen(Words& words) {
@@ -174,7 +185,7 @@ Status Run::expect_group(Words& words) {
   const std::string name = words.word("the group's name");
   std::map<std::string, std::uint64_t> expected;
   while (words.ok() && !words.empty()) {
-    const std::string what = words.word("waiting, leased or acked");
+    const std::string what = words.word("waiting, leased, acked or parked");
     expected[what] = words.number("a number");
   }
   QIAO_TRY(words.finish());
@@ -183,14 +194,55 @@ Status Run::expect_group(Words& words) {
   const auto found = std::find_if(groups.begin(), groups.end(),
                                   [&](const GroupInfo& info) { return info.spec.name == name; });
   if (found == groups.end()) return unmet("there is no group " + name);
-  const std::map<std::string, std::uint64_t> counts = {
-      {"waiting", found->waiting}, {"leased", found->leased}, {"acked", found->acked}};
+  const std::map<std::string, std::uint64_t> counts = {{"waiting", found->waiting},
+                                                       {"leased", found->leased},
+                                                       {"acked", found->acked},
+                                                       {"parked", found->parked}};
   for (const auto& [what, count] : expected) {
     const auto have = counts.find(what);
     if (have == counts.end()) return invalid_argument("a group does not count '" + what + "'");
     if (have->second != count) return unmet(what + " is " + std::to_string(have->second));
   }
   return {};
+}
+
+Status Run::expect_joined(Words& words) {
+  const std::string group = words.word("the group's name");
+  const std::string text = words.text();
+  const std::vector<std::string> expected = rest_of_texts(words);
+  QIAO_TRY(words.finish());
+  const auto found = joins_.find({group, text});
+  if (found == joins_.end()) return unmet("nobody joins the lease of " + in_quotes(text));
+  if (!found->second->has_value()) return expect_texts({}, expected);
+  const Result<std::vector<StoredMessage>> answer = std::move(**found->second);
+  joins_.erase(found);
+  if (!answer) return unmet("found " + describe(answer.error()));
+  return expect_texts(texts_of(*answer), expected);
+}
+
+// Who waited for what joins its lease was told that the lease is over.
+Status Run::expect_ended(Words& words) {
+  const std::string group = words.word("the group's name");
+  const std::string text = words.text();
+  QIAO_TRY(words.finish());
+  const auto found = joins_.find({group, text});
+  if (found == joins_.end() || !found->second->has_value()) return unmet("it was not told");
+  const Result<std::vector<StoredMessage>> answer = std::move(**found->second);
+  joins_.erase(found);
+  if (answer) return unmet("found " + list_of(texts_of(*answer)));
+  return answer.error().code == Code::kConflict
+             ? Status()
+             : Status(unmet("found " + describe(answer.error())));
+}
+
+Status Run::expect_parked(Words& words) {
+  const std::string group = words.word("the group's name");
+  const std::vector<std::string> expected = rest_of_texts(words);
+  QIAO_TRY(words.finish());
+  QIAO_ASSIGN(
+      const std::vector<ParkedMessage> parked,
+      bus_.call<std::vector<ParkedMessage>>([&](auto done) { bus_.broker().parked(group, done); }));
+  return expect_texts(texts_of(parked), expected);
 }
 
 }  // namespace qiao::scenario
