@@ -52,7 +52,24 @@ int unknown_verb(Session& session, const std::string& family, const std::string&
   return usage_error(session, message, family);
 }
 
+bool is_help(const std::string& word) {
+  return word == "-h" || word == "--help";
+}
+
+// Our help first; the other program's, where it is there, adds its options.
+int run_elsewhere(Session& session, const Command& command, const Arguments& arguments) {
+  const bool help = std::any_of(arguments.begin(), arguments.end(), is_help);
+  if (help) {
+    Options options(session);
+    session.terminal.out.write(verb_text(session, command, options) + "\n");
+  }
+  const Result<int> done = command.pass_on(session, arguments);
+  if (help) return kExitOk;
+  return done ? *done : report(session, done.error());
+}
+
 int run_verb(Session& session, const Command& command, const Arguments& arguments) {
+  if (command.pass_on) return run_elsewhere(session, command, arguments);
   Options options(session);
   const Action action = command.prepare(options);
   const Status parsed = options.parse(arguments);
@@ -63,10 +80,6 @@ int run_verb(Session& session, const Command& command, const Arguments& argument
   if (!parsed) return usage_error(session, parsed.error().message, command.name);
   const Result<int> done = action(session);
   return done ? *done : report(session, done.error());
-}
-
-bool is_help(const std::string& word) {
-  return word == "-h" || word == "--help";
 }
 
 int run_in_family(Session& session, const std::string& family, const Arguments& rest) {
@@ -94,8 +107,9 @@ const std::vector<Command>& all_commands() {
     std::vector<Command> all;
     for (auto* family :
          {&serve_commands, &chat_commands, &desk_commands, &init_commands, &flow_commands,
-          &topic_commands, &stream_commands, &why_commands, &model_commands, &doctor_commands,
-          &data_commands, &bench_commands, &sim_commands, &about_commands, &completion_commands}) {
+          &topic_commands, &stream_commands, &why_commands, &model_commands, &learn_commands,
+          &doctor_commands, &data_commands, &bench_commands, &sim_commands, &about_commands,
+          &completion_commands}) {
       for (Command& command : family()) all.push_back(std::move(command));
     }
     return all;

@@ -24,6 +24,8 @@ struct Command {
   // Declares what it takes; the variables live in the Action it returns.
   std::function<Action(Options&)> prepare;
   bool hidden = false;
+  // Set where another program reads the words: they go there as they are.
+  std::function<Result<int>(Session&, const std::vector<std::string>&)> pass_on = {};
 };
 
 // One function for each family of verbs, in the file of its name.
@@ -36,6 +38,7 @@ std::vector<Command> serve_commands();       // serve, run, worker
 std::vector<Command> chat_commands();        // chat
 std::vector<Command> desk_commands();        // desk
 std::vector<Command> why_commands();         // why
+std::vector<Command> learn_commands();       // train finetune, train pretrain …; eval, distil
 std::vector<Command> doctor_commands();      // doctor
 std::vector<Command> data_commands();        // verify, repair
 std::vector<Command> bench_commands();       // bench

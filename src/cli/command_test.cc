@@ -3,12 +3,17 @@
 
 #include <gtest/gtest.h>
 
+#include <cstdlib>
+#include <filesystem>
 #include <set>
 
 #include "cli/exit_status.h"
+#include "model/testing/temp_folder.h"
 
 namespace qiao::cli {
 namespace {
+
+using testing::TempFolder;
 
 struct Outcome {
   int status = 0;
@@ -97,6 +102,25 @@ TEST(CommandLine, AnErrorHasTheStatusOfItsClass) {
   EXPECT_EQ(refused.out, "");
   const Outcome bad = run({"pub", "a..b", "x", "--server", "http://127.0.0.1:9", "--key", "k"});
   EXPECT_EQ(bad.status, exit_status(Code::kInvalidArgument));
+}
+
+// Training is another program's work; where that is not there, it is told.
+TEST(CommandLine, WordsOfTrainingGoToTheOtherProgram) {
+  ::setenv("QIAO_LEARN", "/nowhere/qiao-learn", 1);
+  const Outcome missing = run({"eval", "--bundle", "x", "--data", "y"});
+  EXPECT_EQ(missing.status, exit_status(Code::kUnsupported));
+  EXPECT_NE(missing.err.find("qiao-learn"), std::string::npos) << missing.err;
+
+  const TempFolder folder;
+  const std::string program =
+      folder.write("qiao-learn", "#!/bin/sh\necho \"$LC_ALL $*\"\nexit 9\n");
+  std::filesystem::permissions(program, std::filesystem::perms::owner_all);
+  ::setenv("QIAO_LEARN", program.c_str(), 1);
+  const Outcome passed =
+      run({"--lang", "zh", "train", "finetune", "--seed", "3"}, Language::kChinese);
+  ::unsetenv("QIAO_LEARN");
+  EXPECT_EQ(passed.status, 9);
+  EXPECT_EQ(passed.out, "zh_CN.UTF-8 finetune --seed 3\n");
 }
 
 TEST(CommandLine, WithJsonAnErrorIsJsonToo) {

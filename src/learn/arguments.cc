@@ -61,6 +61,7 @@ Status Arguments::parse(const std::vector<std::string>& arguments) {
     }
     const std::size_t equals = word.starts_with("--") ? word.find('=') : std::string::npos;
     Option* option = find(std::string_view(word).substr(0, equals));
+    if (option == nullptr && word == "--json") continue;  // where results are JSON in any case
     if (option == nullptr) {
       return invalid_argument(verb_ + " does not know \"" + word +
                               "\"; --help shows what it takes");

@@ -23,7 +23,7 @@ struct FinetuneOptions {
   std::int64_t seed = 1;
   std::int64_t epochs = 0;   // 0: by the number of rows
   std::int64_t batch = 32;   // texts
-  double rate = 0;           // highest learning rate; 0: by task
+  double rate = 2e-4;        // highest learning rate
   double head_rate = 10;     // the head's, as a multiple of it
   double layer_decay = 0.9;  // of the rate, from each layer to the one below
   double warmup = 0.1;       // share of the steps

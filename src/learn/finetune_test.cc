@@ -58,6 +58,21 @@ TEST_F(FinetuneTest, LearnsTags) {
   EXPECT_GT(json_number((*card)["dev"], "entity_f1").value_or(0), 0.95);
 }
 
+// What a command line without options runs: the defaults as they stand must be a training.
+TEST_F(FinetuneTest, TheDefaultsTrain) {
+  FinetuneOptions plain;
+  plain.base = folder_ / "base";
+  plain.train = folder_ / "train.jsonl";
+  plain.dev = folder_ / "dev.jsonl";
+  plain.out = folder_ / "bundle";
+  const auto card = run(plain);
+  ASSERT_TRUE(card) << card.error().message;
+  const Json& epochs = (*card)["epochs"];
+  ASSERT_GT(epochs.size(), 1U);
+  EXPECT_LT(json_number(epochs.back(), "train_loss").value_or(9),
+            json_number(epochs.front(), "train_loss").value_or(0));
+}
+
 TEST_F(FinetuneTest, TheSameSeedGivesTheSameBytes) {
   ASSERT_TRUE(run(options("one")));
   ASSERT_TRUE(run(options("two")));
