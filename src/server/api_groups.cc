@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Consumer groups: create, list, delete, lease, ack, nack, extend.
+// Consumer groups: create, list, delete, lease, join, ack, nack, extend, park, wake; dead letters.
 #include <atomic>
+#include <charconv>
 
 #include "server/api.h"
 #include "server/fields.h"
@@ -13,6 +14,7 @@ constexpr std::int64_t kWaitMsMax = 60'000;
 constexpr std::int64_t kLeaseCountMax = 256;
 constexpr std::int64_t kAttemptsMax = 1'000'000;
 constexpr std::size_t kAckMax = 1'000;  // leases of one call
+constexpr std::int64_t kFollowersMax = 1'000;
 constexpr std::string_view kFlowGroups = "flow.";
 
 const char* name_of(GroupStart::At at) {
@@ -27,6 +29,27 @@ const char* name_of(GroupStart::At at) {
   return "now";
 }
 
+Json to_json(const Backoff& backoff) {
+  return Json{{"first_ms", backoff.first_ms}, {"max_ms", backoff.max_ms}};
+}
+
+Json to_json(const std::vector<RetryRule>& rules) {
+  Json list = Json::array();
+  for (const RetryRule& rule : rules) {
+    list.push_back({{"error", rule.error},
+                    {"attempts_max", rule.attempts_max},
+                    {"backoff", to_json(rule.backoff)}});
+  }
+  return list;
+}
+
+Json to_json(const std::vector<StoredMessage>& messages) {
+  Json list = Json::array();
+  for (const StoredMessage& stored : messages)
+    list.push_back({{"offset", stored.offset}, {"message", qiao::to_json(stored.message)}});
+  return list;
+}
+
 Json to_json(const GroupInfo& info) {
   const GroupSpec& spec = info.spec;
   Json json{{"name", spec.name}, {"pattern", spec.pattern}};
@@ -39,19 +62,26 @@ Json to_json(const GroupInfo& info) {
   json["attempts_max"] = spec.attempts_max;
   json["dead_letter"] = spec.dead_letter.empty() ? "dead." + spec.name : spec.dead_letter;
   json["ordered"] = spec.ordered;
+  json["busy"] = name_of(spec.busy);
+  json["followers_max"] = spec.followers_max;
+  json["backoff"] = to_json(spec.backoff);
+  json["retry"] = to_json(spec.rules);
   json["waiting"] = info.waiting;
   json["leased"] = info.leased;
   json["acked"] = info.acked;
+  json["parked"] = info.parked;
   json["oldest_waiting_ms"] = info.oldest_waiting_ms;
   return json;
 }
 
 Json to_json(const Delivery& delivery) {
-  return Json{{"group", delivery.group},
-              {"offset", delivery.offset},
-              {"attempt", delivery.attempt},
-              {"until_ms", delivery.until_ms},
-              {"message", qiao::to_json(delivery.message)}};
+  Json json{{"group", delivery.group},
+            {"offset", delivery.offset},
+            {"attempt", delivery.attempt},
+            {"until_ms", delivery.until_ms},
+            {"message", qiao::to_json(delivery.message)}};
+  if (!delivery.followers.empty()) json["followers"] = to_json(delivery.followers);
+  return json;
 }
 
 void read_start(Fields& fields, GroupStart& start) {
@@ -66,6 +96,38 @@ void read_start(Fields& fields, GroupStart& start) {
   }
 }
 
+// {"first_ms", "max_ms"}
+Status read_backoff(const Json* value, Backoff& backoff) {
+  if (value == nullptr) return {};
+  Fields fields(*value);
+  backoff.first_ms = fields.integer("first_ms", 0, kLeaseMsMax).value_or(backoff.first_ms);
+  backoff.max_ms = fields.integer("max_ms", 1, kLeaseMsMax).value_or(backoff.max_ms);
+  return fields.finish();
+}
+
+// [{"error", "attempts_max", "backoff"}, …]
+Status read_rules(const Json* list, std::vector<RetryRule>& rules) {
+  if (list == nullptr) return {};
+  for (const Json& item : *list) {
+    RetryRule& rule = rules.emplace_back();
+    Fields fields(item);
+    rule.error = fields.needed_text("error");
+    rule.attempts_max = static_cast<std::int32_t>(
+        fields.integer("attempts_max", 1, kAttemptsMax).value_or(rule.attempts_max));
+    QIAO_TRY(read_backoff(fields.any("backoff"), rule.backoff));
+    QIAO_TRY(fields.finish());
+  }
+  return {};
+}
+
+void read_busy(Fields& fields, Busy& busy) {
+  const auto name = fields.text("busy");
+  if (!name) return;
+  const std::optional<Busy> known = busy_of(*name);
+  if (!known) fields.fault("'busy' is enqueue, reject, merge, steer or interrupt");
+  busy = known.value_or(busy);
+}
+
 Result<GroupSpec> spec_of(const std::string& name, const Json& body) {
   GroupSpec spec;
   spec.name = name;
@@ -77,7 +139,14 @@ Result<GroupSpec> spec_of(const std::string& name, const Json& body) {
       fields.integer("attempts_max", 1, kAttemptsMax).value_or(spec.attempts_max));
   spec.dead_letter = fields.text("dead_letter").value_or("");
   spec.ordered = fields.flag("ordered").value_or(spec.ordered);
+  read_busy(fields, spec.busy);
+  spec.followers_max = static_cast<std::uint32_t>(
+      fields.integer("followers_max", 1, kFollowersMax).value_or(spec.followers_max));
+  const Json* backoff = fields.any("backoff");
+  const Json* rules = fields.list("retry");
   QIAO_TRY(fields.finish());
+  QIAO_TRY(read_backoff(backoff, spec.backoff));
+  QIAO_TRY(read_rules(rules, spec.rules));
   return spec;
 }
 
@@ -111,6 +180,18 @@ void hand_back(Broker& broker, const std::vector<Delivery>& deliveries) {
   }
 }
 
+Result<Capacity> read_capacity(const Json* value) {
+  Capacity capacity;
+  if (value == nullptr) return capacity;
+  Fields fields(*value);
+  capacity.tokens_per_s =
+      static_cast<std::uint64_t>(fields.integer("tokens_per_s", 0, INT32_MAX).value_or(0));
+  capacity.context_tokens =
+      static_cast<std::uint64_t>(fields.integer("context_tokens", 0, INT32_MAX).value_or(0));
+  QIAO_TRY(fields.finish());
+  return capacity;
+}
+
 void lease(const ApiServices& services, const Call& call) {
   const Result<Json> body = object_body(call.request.body);
   if (!body) return send_error(*call.writer, body.error());
@@ -120,11 +201,14 @@ void lease(const ApiServices& services, const Call& call) {
       "http/" + fields.text("consumer").value_or("") + "#" + services.ids.next();
   const std::int64_t count = fields.integer("count", 1, kLeaseCountMax).value_or(1);
   const std::int64_t wait_ms = fields.integer("wait_ms", 0, kWaitMsMax).value_or(0);
+  const Json* stated = fields.any("capacity");
   if (const Status good = fields.finish(); !good) return send_error(*call.writer, good.error());
+  const Result<Capacity> capacity = read_capacity(stated);
+  if (!capacity) return send_error(*call.writer, capacity.error());
 
   auto gone = std::make_shared<std::atomic<bool>>(false);
   services.broker.lease(
-      call.parameter, consumer, static_cast<std::size_t>(count), wait_ms,
+      call.parameter, LeaseWish{consumer, static_cast<std::size_t>(count), wait_ms, *capacity},
       [&services, writer = call.writer, gone](const Result<std::vector<Delivery>>& deliveries) {
         if (!deliveries) return send_error(*writer, deliveries.error());
         if (gone->load()) return hand_back(services.broker, *deliveries);
@@ -179,12 +263,100 @@ void nack(const ApiServices& services, const Call& call) {
   LeaseRef lease;
   lease.group = call.parameter;
   read_lease(fields, lease);
-  const std::int64_t delay_ms = fields.integer("delay_ms", 0, kLeaseMsMax).value_or(0);
-  const bool counts = fields.flag("counts").value_or(true);
+  Failure failure;
+  failure.delay_ms = fields.integer("delay_ms", 0, kLeaseMsMax).value_or(0);
+  failure.counts = fields.flag("counts").value_or(true);
+  failure.reason = fields.text("reason").value_or("");
+  failure.error = fields.text("error").value_or("");
+  if (const Status good = fields.finish(); !good) return send_error(*call.writer, good.error());
+  services.broker.nack(std::move(lease), std::move(failure), answer_done(call.writer));
+}
+
+void join(const ApiServices& services, const Call& call) {
+  const Result<Json> body = object_body(call.request.body);
+  if (!body) return send_error(*call.writer, body.error());
+  Fields fields(*body);
+  LeaseRef lease;
+  lease.group = call.parameter;
+  read_lease(fields, lease);
+  const std::int64_t wait_ms = fields.integer("wait_ms", 0, kWaitMsMax).value_or(0);
+  if (const Status good = fields.finish(); !good) return send_error(*call.writer, good.error());
+  services.broker.join(std::move(lease), wait_ms,
+                       answer_with<std::vector<StoredMessage>>(
+                           call.writer, [](const std::vector<StoredMessage>& followers) {
+                             return Json{{"followers", to_json(followers)}};
+                           }));
+}
+
+void park(const ApiServices& services, const Call& call) {
+  const Result<Json> body = object_body(call.request.body);
+  if (!body) return send_error(*call.writer, body.error());
+  Fields fields(*body);
+  LeaseRef lease;
+  lease.group = call.parameter;
+  read_lease(fields, lease);
+  const auto until_ms = fields.integer("until_ms", 0, INT64_MAX);
+  if (!until_ms) fields.fault("'until_ms' is missing");
   std::string reason = fields.text("reason").value_or("");
   if (const Status good = fields.finish(); !good) return send_error(*call.writer, good.error());
-  services.broker.nack(std::move(lease), delay_ms, counts, std::move(reason),
+  services.broker.park(std::move(lease), *until_ms, std::move(reason), answer_done(call.writer));
+}
+
+void wake(const ApiServices& services, const Call& call) {
+  const Result<Json> body = object_body(call.request.body);
+  if (!body) return send_error(*call.writer, body.error());
+  Fields fields(*body);
+  const auto offset = fields.integer("offset", 0, INT64_MAX);
+  if (!offset) fields.fault("'offset' is missing");
+  if (const Status good = fields.finish(); !good) return send_error(*call.writer, good.error());
+  services.broker.wake(call.parameter, static_cast<std::uint64_t>(*offset),
                        answer_done(call.writer));
+}
+
+void list_parked(const ApiServices& services, const Call& call) {
+  services.broker.parked(call.parameter,
+                         answer_with<std::vector<ParkedMessage>>(
+                             call.writer, [](const std::vector<ParkedMessage>& parked) {
+                               Json list = Json::array();
+                               for (const ParkedMessage& one : parked) {
+                                 list.push_back({{"offset", one.offset},
+                                                 {"until_ms", one.until_ms},
+                                                 {"reason", one.reason},
+                                                 {"message", qiao::to_json(one.message)}});
+                               }
+                               return Json{{"parked", std::move(list)}};
+                             }));
+}
+
+Result<std::uint64_t> offset_of(const std::string& text) {
+  std::uint64_t offset = 0;
+  const auto parsed = std::from_chars(text.data(), text.data() + text.size(), offset);
+  if (parsed.ec != std::errc{} || parsed.ptr != text.data() + text.size())
+    return invalid_argument("a dead letter is named by its offset, not '" + text + "'");
+  return offset;
+}
+
+// With a text it takes the place of the letter's parts.
+void retry_letter(const ApiServices& services, const Call& call) {
+  const Result<std::uint64_t> offset = offset_of(call.parameter);
+  if (!offset) return send_error(*call.writer, offset.error());
+  const Result<Json> body = object_body(call.request.body);
+  if (!body) return send_error(*call.writer, body.error());
+  Fields fields(*body);
+  const std::optional<std::string> text = fields.text("text");
+  if (const Status good = fields.finish(); !good) return send_error(*call.writer, good.error());
+  std::vector<Part> parts;
+  if (text) parts.push_back({Part::Kind::kText, "", *text});
+  services.broker.retry_letter(*offset, std::move(parts),
+                               answer_with<Published>(call.writer, [](const Published& published) {
+                                 return Json{{"id", published.id}, {"offset", published.offset}};
+                               }));
+}
+
+void drop_letter(const ApiServices& services, const Call& call) {
+  const Result<std::uint64_t> offset = offset_of(call.parameter);
+  if (!offset) return send_error(*call.writer, offset.error());
+  services.broker.drop_letter(*offset, "dropped by a person", answer_done(call.writer));
 }
 
 void extend(const ApiServices& services, const Call& call) {
@@ -225,6 +397,18 @@ void add_group_routes(Router& router, const ApiServices& services) {
              [&services](const Call& call) { ack(services, call); });
   router.add("POST", "/v1/groups/{name}/nack",
              [&services](const Call& call) { nack(services, call); });
+  router.add("POST", "/v1/groups/{name}/join",
+             [&services](const Call& call) { join(services, call); });
+  router.add("POST", "/v1/groups/{name}/park",
+             [&services](const Call& call) { park(services, call); });
+  router.add("POST", "/v1/groups/{name}/wake",
+             [&services](const Call& call) { wake(services, call); });
+  router.add("GET", "/v1/groups/{name}/parked",
+             [&services](const Call& call) { list_parked(services, call); });
+  router.add("POST", "/v1/dead-letters/{offset}/retry",
+             [&services](const Call& call) { retry_letter(services, call); });
+  router.add("DELETE", "/v1/dead-letters/{offset}",
+             [&services](const Call& call) { drop_letter(services, call); });
   router.add("POST", "/v1/groups/{name}/extend",
              [&services](const Call& call) { extend(services, call); });
 }
