@@ -23,8 +23,8 @@ void StreamReader::follow(Watched& one) {
   if (one.seen.ended || !world_.server.is_up()) return;
   if (one.life != world_.server.life()) {
     if (!one.seen.offsets.empty()) world_.journal.streams.push_back(one.seen);
-    one =
-        Watched{StreamSeen{one.seen.message_id, {}, "", "", false}, world_.server.life(), 0, false};
+    one = Watched{StreamSeen{one.seen.message_id, {}, "", "", false}, world_.server.life(), 0, 0,
+                  false};
   }
   if (one.attached && world_.faults.strikes(Fault::kStreamCut)) {
     world_.server.streams().detach(one.seen.message_id, one.reader);
@@ -35,8 +35,9 @@ void StreamReader::follow(Watched& one) {
 
 void StreamReader::attach(Watched& one) {
   const std::uint64_t from = one.seen.offsets.empty() ? 0 : one.seen.offsets.back() + 1;
-  const auto reader = world_.server.streams().attach(
-      one.seen.message_id, from, [this, &one](const StreamEvent& e) { event(one, e); });
+  const auto reader =
+      world_.server.streams().attach(one.seen.message_id, StreamPlace{one.attempt, from},
+                                     {[this, &one](const StreamEvent& e) { event(one, e); }});
   if (!reader) return refused("attach", reader.error());
   one.reader = *reader;
   one.attached = true;
@@ -44,6 +45,11 @@ void StreamReader::attach(Watched& one) {
 
 void StreamReader::event(Watched& one, const StreamEvent& event) {
   tell("sees " + one.seen.message_id + " at " + std::to_string(event.offset));
+  if (event.attempt != one.attempt) {
+    if (!one.seen.offsets.empty()) world_.journal.streams.push_back(one.seen);
+    one.seen = StreamSeen{one.seen.message_id, {}, "", "", false};
+    one.attempt = event.attempt;
+  }
   one.seen.offsets.push_back(event.offset);
   if (event.kind == StreamEvent::Kind::kReset) one.seen.text.clear();
   if (event.kind == StreamEvent::Kind::kText) one.seen.text += event.text;

@@ -8,7 +8,8 @@
 namespace qiao::sim {
 
 // Watches the answers to some messages while they are written; a cut connection is made anew from
-// the next offset. A stream lives as long as its server: a new server's stream begins at 0.
+// the next offset. Each attempt at an answer is a stream of its own, from offset 0; here a stream
+// lives as long as its server.
 class StreamReader final : public Actor {
  public:
   StreamReader(World& world, std::string name, std::uint64_t seed, std::vector<std::string> ids)
@@ -20,6 +21,7 @@ class StreamReader final : public Actor {
   struct Watched {
     StreamSeen seen;
     std::uint64_t life = 0;
+    std::uint32_t attempt = 0;  // whose events are seen
     Streams::ReaderId reader = 0;
     bool attached = false;
   };
