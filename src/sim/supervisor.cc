@@ -84,12 +84,12 @@ void Supervisor::start_server() {
   start_later();
 }
 
-// A server whose log has failed refuses everything for good: it is started anew.
+// A server whose log has failed refuses every change for good: it is started anew.
 void Supervisor::probe() {
   world_.agenda.after_ms(kProbeMs, [this] { probe(); });
   if (!world_.server.is_up() || stopping_) return;
-  world_.server.broker().topics([this, life = world_.server.life()](const auto& topics) {
-    if (topics || topics.error().code == Code::kOverloaded) return;
+  world_.server.broker().commit({}, [this, life = world_.server.life()](const auto& done) {
+    if (done || done.error().code == Code::kOverloaded) return;
     world_.agenda.after_us(0, [this, life] {
       if (world_.server.is_up() && world_.server.life() == life) crash(Server::End::kKilled);
     });
