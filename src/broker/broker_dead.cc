@@ -53,6 +53,7 @@ Status Broker::Impl::add_letter(const GroupState& group, std::uint64_t offset,
   letter.time_ms = time_.now_ms();
   letter.deadline_ms = 0;  // what is dead is never late, nor early
   letter.deliver_at_ms = 0;
+  letter.budget = {};  // it is a record of the message and causes nothing
   while (letter.headers.size() + kDeadHeaders > kHeadersMax)
     letter.headers.erase(std::prev(letter.headers.end()));
   letter.headers[std::string(kDeadGroup)] = group.spec().name;

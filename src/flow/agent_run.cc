@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "base/digest.h"
 #include "flow/loop.h"
 
 namespace qiao::flow {
@@ -122,10 +123,20 @@ void AgentRun::ask_for(const ToolConfig& tool) {
   finish(std::move(answer_));
 }
 
+// One key for one effect, whatever an attempt before did: models may choose otherwise when a turn
+// runs again. The number tells equal calls of one turn apart.
+std::string AgentRun::effect_key(const std::string& tool, const Json& arguments) {
+  constexpr std::size_t kHexDigits = 16;
+  const std::string call = tool + " " + dump_json(arguments);
+  const std::string key = task_.message_id + ":" + sha256_hex(call).substr(0, kHexDigits);
+  return key + ":" + std::to_string(calls_[key]++);
+}
+
 void AgentRun::call_tool(const std::string& tool, std::map<std::string, std::string> arguments,
                          std::function<void(AgentRun&, ToolOutcome)> then) {
-  note_("tool.call", Json{{"tool", tool}, {"arguments", arguments_json(arguments)}});
-  const std::string key = task_.message_id + ":" + std::to_string(answer_.tools.size());
+  const Json shown = arguments_json(arguments);
+  note_("tool.call", Json{{"tool", tool}, {"arguments", shown}});
+  const std::string key = effect_key(tool, shown);
   answer_.tools.push_back(tool);
   parts_.metrics.tool_calls.add();
   parts_.tools.call(tool, std::move(arguments), key,

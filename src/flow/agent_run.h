@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -56,6 +57,7 @@ class AgentRun : public std::enable_shared_from_this<AgentRun> {
   void call_tool(const std::string& tool, std::map<std::string, std::string> arguments,
                  std::function<void(AgentRun&, ToolOutcome)> then);
   void tools_done();
+  [[nodiscard]] std::string effect_key(const std::string& tool, const Json& arguments);
 
   void draft();
   void show(std::string_view piece);
@@ -81,6 +83,7 @@ class AgentRun : public std::enable_shared_from_this<AgentRun> {
   Processor::Cancel cancel_;
   int attempt_ = 0;
   int tool_rounds_ = 0;
+  std::map<std::string, int> calls_;  // by effect key, how often
   bool first_text_ = true;
   bool over_ = false;
 };
