@@ -1,21 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/bench.h"
 
-#include <filesystem>
-#include <fstream>
 #include <future>
 #include <memory>
 #include <utility>
 #include <vector>
 
-#include "base/disk.h"
-#include "base/executor.h"
-#include "base/metrics.h"
-#include "base/random.h"
-#include "broker/broker.h"
 #include "cli/bench_load.h"
-#include "log/memory_log.h"
-#include "log/segment_log.h"
+#include "cli/bench_rig.h"
 
 namespace qiao::cli {
 namespace {
@@ -23,69 +15,19 @@ namespace {
 constexpr std::int64_t kLeaseWaitMs = 10'000;
 constexpr double kHopAloneShare = 0.5;  // of the time: one message alone; then many
 
-std::string cpu_name() {
-  std::ifstream info("/proc/cpuinfo");
-  for (std::string line; std::getline(info, line);) {
-    if (line.starts_with("model name")) return line.substr(line.find(':') + 2);
-  }
-  return "unknown";
-}
-
-// A folder for the log that goes when the measurement ends.
-class BenchFolder {
- public:
-  static Result<std::unique_ptr<BenchFolder>> make(const std::string& data) {
-    std::error_code fault;
-    const std::filesystem::path parent =
-        data.empty() ? std::filesystem::temp_directory_path(fault) : std::filesystem::path(data);
-    const std::filesystem::path path = parent / ("qiao-bench-" + random_hex(8));
-    if (!fault) std::filesystem::create_directories(path, fault);
-    if (fault)
-      return unavailable("cannot make a folder in " + parent.string() + ": " + fault.message());
-    return std::make_unique<BenchFolder>(path);
-  }
-  explicit BenchFolder(std::filesystem::path path) : path_(std::move(path)) {}
-  ~BenchFolder() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
-  BenchFolder(const BenchFolder&) = delete;
-  BenchFolder& operator=(const BenchFolder&) = delete;
-  [[nodiscard]] std::string path() const { return path_.string(); }
-
- private:
-  std::filesystem::path path_;
-};
-
-// A whole broker, as in the server.
 class Bench {
  public:
   static Result<std::unique_ptr<Bench>> make(const BenchOptions& options) {
     auto bench = std::unique_ptr<Bench>(new Bench(options));
-    if (options.what == "hop") {
-      bench->log_ = std::make_unique<MemoryLog>();
-    } else {
-      QIAO_ASSIGN(bench->folder_, BenchFolder::make(options.data));
-      SegmentLogOptions log;
-      log.directory = bench->folder_->path();
-      log.sync = options.fsync;
-      QIAO_ASSIGN(bench->log_, SegmentLog::open(bench->disk_, log));
-    }
-    QIAO_ASSIGN(bench->broker_, Broker::open(*bench->log_, bench->loop_, bench->clock_, bench->ids_,
-                                             bench->metrics_));
+    QIAO_ASSIGN(bench->rig_, BenchRig::make({options.what == "hop", options.data, options.fsync}));
+    bench->broker_ = &bench->rig_->broker();
     return bench;
   }
-  ~Bench() {
-    if (broker_) broker_->stop();
-    loop_.stop();
-  }
-  Bench(const Bench&) = delete;
-  Bench& operator=(const Bench&) = delete;
 
   Result<BenchSample> publish();
   Result<BenchSample> lease();
   Result<BenchSample> hop();
-  [[nodiscard]] Durability durability() const { return log_->durability(); }
+  [[nodiscard]] Durability durability() const { return rig_->log().durability(); }
 
  private:
   explicit Bench(const BenchOptions& options)
@@ -99,14 +41,8 @@ class Bench {
   const std::size_t publishers_;
   const double seconds_;
   const std::string body_;
-  SystemDisk disk_;
-  SystemClock clock_;
-  IdMaker ids_{clock_, random_seed()};
-  Metrics metrics_;
-  std::unique_ptr<BenchFolder> folder_;
-  LoopThread loop_{"broker"};
-  std::unique_ptr<Log> log_;
-  std::unique_ptr<Broker> broker_;
+  std::unique_ptr<BenchRig> rig_;
+  Broker* broker_ = nullptr;  // the rig's
 };
 
 Result<BenchSample> Bench::publish() {
@@ -124,9 +60,7 @@ Status Bench::make_group() {
   GroupSpec spec;
   spec.name = "bench";
   spec.pattern = "bench.>";
-  std::promise<Status> made;
-  broker_->create_group(spec, [&made](const Status& status) { made.set_value(status); });
-  return made.get_future().get();
+  return wait_for<void>([&](auto done) { broker_->create_group(spec, std::move(done)); });
 }
 
 // Each worker publishes one, leases one (of whoever) and acks it.

@@ -6,8 +6,10 @@
 #include "cli/command.h"
 #include "cli/exit_status.h"
 #include "cli/model_bench.h"
+#include "cli/scale_bench.h"
 #include "cli/server_bench.h"
 #include "cli/table.h"
+#include "cli/turn_bench.h"
 
 namespace qiao::cli {
 namespace {
@@ -17,6 +19,7 @@ struct Given {
   std::int64_t publishers = 64;
   std::int64_t bytes = 256;
   std::int64_t clients = 8;
+  std::int64_t messages = 10'000;
   std::string seconds = "3";
   std::string directory;
   bool no_fsync = false;
@@ -76,15 +79,26 @@ Result<Json> measure_broker(const Given& given, double seconds) {
   return run_bench(options);
 }
 
+Result<Json> measure_scale(const Given& given) {
+  if (given.bytes < 0) return invalid_argument("--bytes is not negative");
+  return run_scale_bench({given.what, given.messages, static_cast<std::size_t>(given.bytes),
+                          given.directory, !given.no_fsync});
+}
+
 Result<Json> measure(const Session& session, const Given& given) {
   QIAO_ASSIGN(const double seconds, given.duration_s());
   if (given.clients < 1 || given.clients > 1'000) return invalid_argument("--clients is 1 to 1000");
-  if (given.what == "reply" || given.what == "chat") return measure_server(session, given, seconds);
-  if (given.what == "encoder" || given.what == "generator") return measure_model(given, seconds);
-  if (given.what == "publish" || given.what == "lease" || given.what == "hop")
-    return measure_broker(given, seconds);
-  return invalid_argument("'" + given.what +
-                          "' is none of publish, lease, hop, reply, chat, generator, encoder");
+  const std::string& what = given.what;
+  if (what == "reply" || what == "chat") return measure_server(session, given, seconds);
+  if (what == "encoder" || what == "generator") return measure_model(given, seconds);
+  if (what == "publish" || what == "lease" || what == "hop") return measure_broker(given, seconds);
+  if (what == "start" || what == "lanes" || what == "storm") return measure_scale(given);
+  if (what == "turn") {
+    return bench_turn({static_cast<int>(given.clients), seconds, given.directory, !given.no_fsync});
+  }
+  return invalid_argument("'" + what +
+                          "' is none of publish, lease, hop, turn, reply, chat, generator, "
+                          "encoder, start, lanes, storm");
 }
 
 std::string shown(const Json& value) {
@@ -101,6 +115,7 @@ Action prepare_bench(Options& options) {
   options.option("--publishers", "N", given->publishers, Text::kCliBenchPublishersHelp);
   options.option("--bytes", "N", given->bytes, Text::kCliBenchBytesHelp);
   options.option("--clients", "N", given->clients, Text::kCliBenchClientsHelp);
+  options.option("--messages", "N", given->messages, Text::kCliBenchMessagesHelp);
   options.option("--seconds", "N", given->seconds, Text::kCliBenchSecondsHelp);
   options.option("--dir", "DIR", given->directory, Text::kCliBenchDirHelp);
   options.flag("--no-fsync", given->no_fsync, Text::kCliNoFsyncHelp);

@@ -143,8 +143,7 @@ class Desk {
     reply.cause = asked.id;
     reply.source = "desk/" + options_.name;
     if (hand_back) reply.headers["x-done"] = "true";
-    QIAO_TRY(client_.publish(reply));
-    QIAO_TRY(client_.ack(leased));
+    QIAO_TRY(client_.ack(leased, {reply}));
     session_.note(hand_back ? Text::kCliDeskHandedBack : Text::kCliDeskSent);
     return {};
   }

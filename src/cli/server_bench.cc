@@ -16,7 +16,6 @@ namespace qiao::cli {
 namespace {
 
 constexpr std::int64_t kRequestMs = 10'000;
-constexpr std::size_t kLeaseCount = 64;
 constexpr const char* kSubject = "bench.reply";
 
 // A folder that goes with the object.
@@ -61,15 +60,14 @@ Status answer_all(const Client& client, const std::vector<LeasedMessage>& leased
   for (const LeasedMessage& one : leased) {
     Message reply = text_message(one.message.reply_to, "pong");
     reply.correlation = one.message.id;
-    QIAO_TRY(client.publish(reply));
-    QIAO_TRY(client.ack(one));
+    QIAO_TRY(client.ack(one, {reply}));
   }
   return {};
 }
 
 void respond(const Client& client, const std::stop_token& stop, Findings& findings) {
   while (!stop.stop_requested()) {
-    const auto leased = client.lease(kSubject, "responder", kLeaseCount, 200);
+    const auto leased = client.lease(kSubject, "responder", 1, 200);
     const Status answered = leased ? answer_all(client, *leased) : Status(leased.error());
     if (!answered) return findings.fail(answered.error());
   }
@@ -107,12 +105,14 @@ Result<Json> bench_reply(const Session&, const ServerBenchOptions& options) {
   const std::int64_t begin_us = clock.steady_us();
   const auto end_us = begin_us + static_cast<std::int64_t>(options.seconds * 1e6);
   {
-    std::jthread responder([&](const std::stop_token& stop) { respond(client, stop, findings); });
+    std::vector<std::jthread> responders;
     std::vector<std::jthread> askers;
-    for (int i = 0; i < options.clients; ++i)
+    for (int i = 0; i < options.clients; ++i) {
+      responders.emplace_back(
+          [&](const std::stop_token& stop) { respond(client, stop, findings); });
       askers.emplace_back([&] { ask(client, end_us, findings); });
+    }
     askers.clear();
-    responder.request_stop();
   }
   app->stop();
   if (findings.error()) return *findings.error();

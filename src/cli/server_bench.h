@@ -17,8 +17,8 @@ struct ServerBenchOptions {
   int rounds = 3;  // bench chat: questions of each conversation
 };
 
-// Request-reply over HTTP on loopback: `clients` ask a responder that works off a group. A server
-// is started for it. Blocks.
+// Request-reply over HTTP on loopback: `clients` ask, as many work off a group, each ack with its
+// answer. A server is started for it. Blocks.
 Result<Json> bench_reply(const Session& session, const ServerBenchOptions& options);
 
 // Conversations with a flow of a running server: time to the first piece, and tokens a second of

@@ -102,7 +102,9 @@ class Client {
   Result<std::vector<LeasedMessage>> lease(const std::string& group, const std::string& consumer,
                                            std::size_t count, std::int64_t wait_ms,
                                            std::stop_token stop = {}) const;
-  Status ack(const LeasedMessage& leased) const;
+  // `results`, each with its subject, are stored together with the ack, or neither: `conflict` when
+  // the lease has ended.
+  Status ack(const LeasedMessage& leased, const std::vector<Message>& results = {}) const;
   // counts: false hands it back without using up an attempt.
   Status nack(const LeasedMessage& leased, std::int64_t delay_ms, bool counts,
               const std::string& reason) const;

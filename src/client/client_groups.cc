@@ -66,8 +66,9 @@ Result<std::vector<LeasedMessage>> Client::lease(const std::string& group,
   return leased;
 }
 
-Status Client::ack(const LeasedMessage& leased) const {
-  const Json body{{"leases", Json::array({lease_json(leased)})}};
+Status Client::ack(const LeasedMessage& leased, const std::vector<Message>& results) const {
+  Json body{{"leases", Json::array({lease_json(leased)})}};
+  for (const Message& result : results) body["publish"].push_back(to_json(result));
   QIAO_TRY(call("POST", group_path(leased.group, "ack"), body));
   return {};
 }

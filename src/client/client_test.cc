@@ -152,6 +152,18 @@ TEST(Client, LeasesAndAcks) {
             std::string::npos);
 }
 
+TEST(Client, AcksWithWhatCameOfTheWork) {
+  FakeServer server;
+  server.answer(200, R"({"messages":[{"id":"r","offset":8,"durability":"fsync"}]})");
+  LeasedMessage leased;
+  leased.group = "g";
+  leased.offset = 5;
+  ASSERT_TRUE(server.client().ack(leased, {text_message("done.x", "result")}));
+  const std::string sent = server.received()[0];
+  EXPECT_NE(sent.find(R"("leases":[{"offset":5,"attempt":0}])"), std::string::npos) << sent;
+  EXPECT_NE(sent.find(R"("subject":"done.x")"), std::string::npos) << sent;
+}
+
 TEST(Client, ChatGathersThePieces) {
   FakeServer server;
   server.answer(

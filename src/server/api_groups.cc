@@ -5,6 +5,7 @@
 
 #include "server/api.h"
 #include "server/fields.h"
+#include "server/message_body.h"
 
 namespace qiao::server {
 namespace {
@@ -229,15 +230,11 @@ void read_lease(Fields& fields, LeaseRef& lease) {
   lease.attempt = static_cast<std::uint32_t>(fields.integer("attempt", 0, UINT32_MAX).value_or(0));
 }
 
-Result<std::vector<LeaseRef>> leases_of(const std::string& group, const Json& body) {
-  Fields fields(body);
-  const Json* list = fields.list("leases");
-  QIAO_TRY(fields.finish());
+Status read_leases(const std::string& group, const Json* list, std::vector<LeaseRef>& leases) {
   if (list == nullptr || list->empty() || list->size() > kAckMax) {
     return invalid_argument("'leases' is a list of 1 to " + std::to_string(kAckMax) +
                             " leases, each {\"offset\", \"attempt\"}");
   }
-  std::vector<LeaseRef> leases;
   for (const Json& item : *list) {
     LeaseRef& lease = leases.emplace_back();
     lease.group = group;
@@ -245,15 +242,49 @@ Result<std::vector<LeaseRef>> leases_of(const std::string& group, const Json& bo
     read_lease(entry, lease);
     QIAO_TRY(entry.finish());
   }
-  return leases;
+  return {};
+}
+
+// What came of the work: messages with their own subjects.
+Status read_results(const Json* list, std::vector<Message>& messages) {
+  if (list == nullptr) return {};
+  if (list->size() > kAckMax)
+    return invalid_argument("'publish' is a list of at most " + std::to_string(kAckMax) +
+                            " messages");
+  for (const Json& item : *list) {
+    const std::string place = "message " + std::to_string(messages.size()) + " of 'publish'";
+    const auto subject = json_string(item, "subject");
+    if (!subject) return invalid_argument(place + " needs a 'subject'");
+    Result<Message> message = message_of(*subject, item);
+    if (!message) return std::move(message.error()).with(place);
+    messages.push_back(std::move(*message));
+  }
+  return {};
+}
+
+Result<Commit> commit_of(const std::string& group, const Json& body) {
+  Fields fields(body);
+  const Json* leases = fields.list("leases");
+  const Json* results = fields.list("publish");
+  QIAO_TRY(fields.finish());
+  Commit commit;
+  QIAO_TRY(read_leases(group, leases, commit.ack));
+  QIAO_TRY(read_results(results, commit.publish));
+  return commit;
 }
 
 void ack(const ApiServices& services, const Call& call) {
   const Result<Json> body = object_body(call.request.body);
   if (!body) return send_error(*call.writer, body.error());
-  Result<std::vector<LeaseRef>> leases = leases_of(call.parameter, *body);
-  if (!leases) return send_error(*call.writer, leases.error());
-  services.broker.ack(std::move(*leases), answer_done(call.writer));
+  Result<Commit> commit = commit_of(call.parameter, *body);
+  if (!commit) return send_error(*call.writer, commit.error());
+  if (commit->publish.empty())
+    return services.broker.ack(std::move(commit->ack), answer_done(call.writer));
+  services.broker.commit(
+      std::move(*commit),
+      answer_with<std::vector<Published>>(call.writer, [](const std::vector<Published>& published) {
+        return Json{{"messages", published_json(published)}};
+      }));
 }
 
 void nack(const ApiServices& services, const Call& call) {

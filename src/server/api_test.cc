@@ -94,6 +94,33 @@ TEST_F(Api, GroupsLeaseAckAndConflict) {
   EXPECT_EQ(rig_.send("POST", "/v1/groups/w/lease", "{}")->status(), 404);
 }
 
+// Ack and answer are one: with a lease that has ended, nothing is stored.
+TEST_F(Api, AnAckMayPublishWhatCameOfTheWork) {
+  rig_.send("PUT", "/v1/groups/w", R"({"pattern":"jobs.>","start":"oldest"})");
+  publish("jobs.a", R"({"text":"work"})");
+  const Json delivery =
+      rig_.send("POST", "/v1/groups/w/lease", R"({"consumer":"c"})")->json()["deliveries"][0];
+  const Json lease{{"offset", delivery["offset"]}, {"attempt", delivery["attempt"]}};
+  const auto ack = [&](const Json& results) {
+    const Json body{{"leases", Json::array({lease})}, {"publish", results}};
+    return rig_.send("POST", "/v1/groups/w/ack", dump_json(body));
+  };
+  const auto stored = [&] {
+    return rig_.send("GET", "/v1/topics/done.%3E/messages")->json()["messages"].size();
+  };
+  EXPECT_EQ(ack(Json::array({{{"text", "no subject"}}}))->status(), 400);
+  EXPECT_EQ(ack(Json::array({{{"text", "x"}, {"subject", "done.*"}}}))->status(), 400);
+  EXPECT_EQ(stored(), 0u);
+  const Json results = Json::array({{{"subject", "done.a"}, {"text", "one"}, {"id", "r1"}},
+                                    {{"subject", "done.b"}, {"text", "two"}}});
+  const auto first = ack(results);
+  ASSERT_EQ(first->status(), 200) << first->body();
+  EXPECT_EQ(first->json()["messages"][0]["id"], "r1");
+  EXPECT_EQ(stored(), 2u);
+  EXPECT_EQ(ack(Json::array({{{"subject", "done.a"}, {"text", "late"}}}))->status(), 409);
+  EXPECT_EQ(stored(), 2u);
+}
+
 TEST_F(Api, NackAndExtend) {
   rig_.send("PUT", "/v1/groups/w", R"({"pattern":"jobs","start":"oldest","lease_ms":1000})");
   publish("jobs", R"({"text":"work"})");

@@ -14,13 +14,6 @@ constexpr std::size_t kReadMax = 1'000;
 constexpr std::int64_t kRequestMs = 30'000;
 constexpr std::int64_t kRequestMsMax = 10 * 60 * 1'000;
 
-Json to_json(const Published& published) {
-  return Json{{"id", published.id},
-              {"offset", published.offset},
-              {"durability", name_of(published.durability)},
-              {"duplicate", published.duplicate}};
-}
-
 Result<std::vector<Message>> messages_of(const std::string& subject, const Json& body) {
   std::vector<Message> messages;
   if (!body.is_array()) {
@@ -49,10 +42,8 @@ void publish(const ApiServices& services, const Call& call) {
   if (!messages) return send_error(*call.writer, messages.error());
   const bool many = body->is_array();
   const auto form = [many](const std::vector<Published>& published) {
-    if (!many) return to_json(published.front());
-    Json list = Json::array();
-    for (const Published& one : published) list.push_back(to_json(one));
-    return Json{{"messages", std::move(list)}};
+    Json list = published_json(published);
+    return many ? Json{{"messages", std::move(list)}} : std::move(list.front());
   };
   services.broker.publish(std::move(*messages),
                           answer_with<std::vector<Published>>(call.writer, form));

@@ -21,6 +21,17 @@ Result<Message> message_of(const std::string& subject, const Json& body) {
   return message;
 }
 
+Json published_json(const std::vector<Published>& published) {
+  Json list = Json::array();
+  for (const Published& one : published) {
+    list.push_back({{"id", one.id},
+                    {"offset", one.offset},
+                    {"durability", name_of(one.durability)},
+                    {"duplicate", one.duplicate}});
+  }
+  return list;
+}
+
 Json stored_json(std::uint64_t offset, const Message& message) {
   Json json = to_json(message);
   json["offset"] = offset;
