@@ -92,6 +92,12 @@ void Broker::join(LeaseRef lease, std::int64_t wait_ms, Done<std::vector<StoredM
   QIAO_SUBMIT(join(std::move(lease), wait_ms, std::move(done)));
 }
 
+void Broker::store_receipts(LeaseRef lease, std::vector<StepReceipt> receipts, Done<void> done) {
+  Commit storing;
+  for (StepReceipt& receipt : receipts) storing.receipts.push_back({lease, std::move(receipt)});
+  commit(std::move(storing), without_value(std::move(done)));
+}
+
 void Broker::park(LeaseRef lease, std::int64_t until_ms, std::string reason, Done<void> done) {
   Commit parking;
   parking.park.push_back({std::move(lease), until_ms, std::move(reason)});

@@ -37,8 +37,17 @@ struct Page {
   std::uint64_t next = 0;  // give it as `from` to go on
 };
 
+// What one step of work on a leased message gave (a model's answer, a tool's, a choice): whoever
+// gets the message next takes it instead of doing the step again.
+struct StepReceipt {
+  std::string step;  // its name within the work, UTF-8; of equal names the newest counts
+  std::string data;  // the owner's
+  friend bool operator==(const StepReceipt&, const StepReceipt&) = default;
+};
+
 // One message handed to one consumer of a group until `until_ms`, with those that share its lease:
-// they are acked, given back, parked and given up with it.
+// they are acked, given back, parked and given up with it. The receipts are those of earlier
+// attempts, oldest first, all of them durable.
 struct Delivery {
   std::string group;
   std::uint64_t offset = 0;  // with `group`, the lease's name
@@ -46,6 +55,7 @@ struct Delivery {
   std::int64_t until_ms = 0;
   Message message;
   std::vector<StoredMessage> followers{};
+  std::vector<StepReceipt> receipts{};
 };
 struct LeaseRef {
   std::string group;
@@ -92,6 +102,12 @@ struct Wake {
   std::uint64_t offset = 0;
 };
 
+// A receipt is kept until its message is acked or given up (bounds: broker/receipt_index.h).
+struct LeaseReceipt {
+  LeaseRef lease;
+  StepReceipt receipt;
+};
+
 // Everything one step of work changes, appended as one atomic batch.
 struct Commit {
   std::vector<Message> publish;
@@ -101,6 +117,7 @@ struct Commit {
   std::vector<Wake> wake{};
   // Of streams: attempt 0 stands for the newest; one that fits no more is left out.
   std::vector<record::Chunk> chunks = {};
+  std::vector<LeaseReceipt> receipts = {};
 };
 
 // What the log keeps of one answer: the newest attempt, without a hole.
@@ -165,8 +182,9 @@ class Broker {
 
   // All or none; ids of earlier messages are answered with the earlier offset, not stored again.
   void publish(std::vector<Message> messages, Done<std::vector<Published>> done);
-  // All or none; `conflict` when a lease to ack or park is no longer held, when what is to be woken
-  // is not parked, and when a group that rejects has another message of the conversation.
+  // All or none; `conflict` when a lease to ack, to park or of a receipt is no longer held, when
+  // what is to be woken is not parked, and when a group that rejects has another message of the
+  // conversation. Receipts past their bounds are `precondition` (of one message) or `overloaded`.
   void commit(Commit commit, Done<std::vector<Published>> done);
 
   // Idempotent for an equal spec; another spec under the same name is `already_exists`.
@@ -187,6 +205,9 @@ class Broker {
   // `wait_ms` for the first one, then answers empty. `conflict` as soon as the lease has ended,
   // in every group: who holds it hears at once. One call per lease: a later one ends an earlier.
   void join(LeaseRef lease, std::int64_t wait_ms, Done<std::vector<StoredMessage>> done);
+
+  // Of one step or several, all or none; `done` when durable.
+  void store_receipts(LeaseRef lease, std::vector<StepReceipt> receipts, Done<void> done);
 
   // Eats no attempt. `until_ms` is at most kParkMsMax ahead; its end wakes.
   static constexpr std::int64_t kParkMsMax = 30LL * 24 * 3'600 * 1'000;

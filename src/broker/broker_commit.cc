@@ -104,6 +104,8 @@ void Broker::Impl::commit(Commit commit, const Done<std::vector<Published>>& don
   if (const Status added = add_messages(commit.publish, published, changes); !added)
     return done(added.error());
   const std::int64_t now = time_.now_ms();
+  // Before the acks: what ends a lease ends its receipts.
+  if (const Status added = add_receipts(commit, changes); !added) return done(added.error());
   if (const Status added = add_leases(commit, changes); !added) return done(added.error());
   for (record::Event& event : commit.events) {
     if (event.time_ms == 0) event.time_ms = now;
@@ -112,11 +114,14 @@ void Broker::Impl::commit(Commit commit, const Done<std::vector<Published>>& don
   add_chunks(commit.chunks, changes);
   duplicate_count_.add(published.size() - changes.publish.size());
   const std::size_t acks = commit.ack.size();
+  const std::size_t receipts = commit.receipts.size();
   const bool nothing_new = changes.publish.empty() && changes.rest.empty();
   const bool rests = !commit.park.empty();
-  Release release = [this, done, acks, published = std::move(published)](Status status) mutable {
+  Release release = [this, done, acks, receipts,
+                     published = std::move(published)](Status status) mutable {
     if (!status) return done(std::move(status.error()));
     acked_count_.add(acks);
+    receipt_count_.add(receipts);
     done(std::move(published));
   };
   if (nothing_new) return when_durable(std::move(release));

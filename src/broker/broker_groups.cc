@@ -238,6 +238,7 @@ Status Broker::Impl::lease_it(GroupState& group, const LeaseWish& wish, std::uin
   if (spec.busy == Busy::kMerge) joining = group.joinable(offset, time_.now_ms(), durable_);
   followers.insert(followers.end(), joining.begin(), joining.end());
   QIAO_ASSIGN(delivery.followers, bodies_of(followers));
+  QIAO_ASSIGN(delivery.receipts, receipts_of(group, offset));
   changes.rest.emplace_back(
       record::Leased{now, spec.name, wish.consumer, offset, delivery.attempt, now + spec.lease_ms});
   if (!joining.empty())

@@ -54,7 +54,8 @@ Broker::Impl::Impl(Log& log, Executor& loop, const Clock& clock, IdMaker& ids, M
       overloaded_count_(
           metrics.counter("qiao_overloaded_total", "Calls refused because a bound was reached")),
       late_reply_count_(metrics.counter("qiao_late_replies_total",
-                                        "Answers to requests that had ended: dropped")) {}
+                                        "Answers to requests that had ended: dropped")),
+      receipt_count_(metrics.counter("qiao_receipts_total", "Receipts of steps stored")) {}
 
 Broker::Impl::~Impl() {
   if (snapshot_thread_.joinable()) snapshot_thread_.join();

@@ -157,6 +157,10 @@ class Broker::Impl : public std::enable_shared_from_this<Broker::Impl> {
   void end_joiner(const LeaseName& name, Result<std::vector<StoredMessage>> result);
   void end_joiners(const std::vector<Record>& records);
 
+  // Receipts (broker_receipts.cc)
+  Status add_receipts(Commit& commit, Changes& changes);
+  Result<std::vector<StepReceipt>> receipts_of(const GroupState& group, std::uint64_t offset);
+
   // Token streams (broker_streams.cc)
   void add_chunks(std::vector<record::Chunk>& chunks, Changes& changes);
   Result<record::Chunk> chunk_at(std::uint64_t offset);
@@ -249,6 +253,7 @@ class Broker::Impl : public std::enable_shared_from_this<Broker::Impl> {
   Counter& superseded_count_;
   Counter& overloaded_count_;
   Counter& late_reply_count_;
+  Counter& receipt_count_;
 };
 
 }  // namespace qiao

@@ -99,7 +99,7 @@ const std::vector<std::uint64_t>& GroupState::followers(std::uint64_t offset) co
 bool GroupState::untouched(std::uint64_t offset, const Item& item) const {
   return item.attempt == 0 && item.until_ms == 0 &&
          item.retry_at_ms == facts(offset).deliver_at_ms && !parked_.contains(offset) &&
-         !followers_.contains(offset);
+         !followers_.contains(offset) && receipts_.of(offset).empty();
 }
 
 // -- What happens to it
@@ -136,6 +136,7 @@ void GroupState::forget(std::uint64_t offset, std::uint64_t at) {
   followers_.erase(offset);
   parked_.erase(offset);
   facts_.erase(offset);
+  receipts_.forget(offset);
   if (lane != 0) leave_lane(offset, lane, at);
 }
 
@@ -248,6 +249,11 @@ void GroupState::join(std::uint64_t offset, const std::vector<std::uint64_t>& fo
   }
 }
 
+void GroupState::receipt(const record::Receipt& receipt, std::uint64_t at) {
+  if (find(receipt.offset) == nullptr) return;
+  receipts_.add(receipt.offset, {at, receipt.data.size(), receipt.step});
+}
+
 // -- What may happen next
 
 void GroupState::note_freed(LaneKey lane, std::uint64_t at) {
@@ -282,8 +288,9 @@ std::vector<std::uint64_t> GroupState::ready(std::int64_t now_ms, std::uint64_t 
     unseen_.pop_front();
     rouse(now_ms);
   }
-  return ready_.pick(durable, count,
-                     [&](std::uint64_t offset) { return waits_for_ack(offset, durable); });
+  return ready_.pick(durable, count, [&](std::uint64_t offset) {
+    return waits_for_ack(offset, durable) || receipts_.newest(offset) >= durable;
+  });
 }
 
 // What has rested long enough.
@@ -391,6 +398,7 @@ void GroupState::save_item(std::string& out, std::uint64_t offset, const Item& i
   if (parked != parked_.end()) put_bytes(out, parked->second);
   put_varint(out, followers(offset).size());
   for (const std::uint64_t follower : followers(offset)) put_varint(out, follower - offset);
+  receipts_.write(offset, out);
 }
 
 void GroupState::restore_item(WireReader& in, std::uint64_t form) {
@@ -406,6 +414,7 @@ void GroupState::restore_item(WireReader& in, std::uint64_t form) {
     for (std::uint64_t left = in.varint(); left > 0 && in.ok(); --left)
       followers_[offset].push_back(offset + in.varint());
   }
+  if (form >= 4) receipts_.read(offset, in);
   open_ += 1 + followers(offset).size();
   if (has_lane(item)) lanes_[item.lane].head = offset;
   if (item.until_ms == 0) return make_ready(offset, item);

@@ -15,6 +15,7 @@
 #include "broker/facts.h"
 #include "broker/offset_list.h"
 #include "broker/ready_queue.h"
+#include "broker/receipt_index.h"
 #include "log/record.h"
 #include "message/wire.h"
 
@@ -29,8 +30,8 @@ class GroupState {
  public:
   // Waiting messages that are looked at to find those of high priority and followers.
   static constexpr std::size_t kLookAheadMax = 1 << 16;
-  // Of save(): version 2 had no facts, no followers and nothing parked.
-  static constexpr std::uint64_t kForm = 3;
+  // Of save(): version 2 had no facts, no followers and nothing parked; 3 had no receipts.
+  static constexpr std::uint64_t kForm = 4;
 
   struct Item {
     broker::LaneKey lane = 0;
@@ -62,18 +63,21 @@ class GroupState {
   void wake(std::uint64_t offset);
   // Those behind `offset` in its lane become its followers: they share its fate.
   void join(std::uint64_t offset, const std::vector<std::uint64_t>& followers);
+  // Kept until the message is acked. `at`: offset of the record.
+  void receipt(const record::Receipt& receipt, std::uint64_t at);
   // Lets go of those of `offsets` (rising) that are not leased; they do not count as acked.
   // `at`: offset of the record.
   void remove(const std::vector<std::uint64_t>& offsets, std::uint64_t at);
 
   // Up to `count` messages that may be leased at `now_ms`, in order of broker::ReadyQueue. They,
-  // and what freed their lanes, are below `durable`: else a crash would bring back the message
-  // before.
+  // what freed their lanes and their receipts are below `durable`: else a crash would bring back
+  // the message before, or take back a receipt that was seen.
   std::vector<std::uint64_t> ready(std::int64_t now_ms, std::uint64_t durable, std::size_t count);
   // Those that may join the lease of `offset` now, oldest first; all behind a delayed one wait.
   std::vector<std::uint64_t> joinable(std::uint64_t offset, std::int64_t now_ms,
                                       std::uint64_t durable);
   [[nodiscard]] const std::vector<std::uint64_t>& followers(std::uint64_t offset) const;
+  [[nodiscard]] const broker::ReceiptIndex& receipts() const { return receipts_; }
   // Whether a message of the lane is open.
   [[nodiscard]] bool busy(broker::LaneKey lane);
   // The lane's leased message.
@@ -148,6 +152,7 @@ class GroupState {
   std::map<std::uint64_t, broker::Facts> facts_;  // of open messages that are not as usual
   std::map<std::uint64_t, std::vector<std::uint64_t>> followers_;  // by whom they follow
   std::map<std::uint64_t, std::string> parked_;                    // reasons
+  broker::ReceiptIndex receipts_;
   std::uint64_t leased_followers_ = 0;
   std::uint64_t open_ = 0;  // not acked
   std::uint64_t acked_ = 0;

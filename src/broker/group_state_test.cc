@@ -196,6 +196,36 @@ TEST(GroupState, TheFormBeforeIsRead) {
   EXPECT_EQ(group.ready(0, 99, 9), Offsets{11});
 }
 
+// Snapshots of version 3 had no receipts.
+TEST(GroupState, TheFormWithoutReceiptsIsRead) {
+  std::string bytes;
+  put_bytes(bytes, encode(Record(record::GroupCreated{0, spec_of(true)})).bytes);
+  for (const std::uint64_t value : {6, 0, 1, 10, 7, 2}) put_varint(bytes, value);
+  put_signed(bytes, 100);
+  put_signed(bytes, 0);
+  put_bytes(bytes, "ann");
+  for (const std::uint64_t value : {0, 0, 1, 11, 7}) put_varint(bytes, value);
+  GroupState group{GroupSpec{}};
+  WireReader in(bytes);
+  ASSERT_TRUE(group.restore(in, 3));
+  EXPECT_TRUE(in.at_end());
+  EXPECT_EQ(group.run_out(100), Offsets{10});
+  EXPECT_EQ(group.attempts(10), 2U);
+  EXPECT_TRUE(group.receipts().of(10).empty());
+}
+
+// A crash could take it back, and with it what was done by it.
+TEST(GroupState, IsReadyWhenItsReceiptsAreDurable) {
+  GroupState group(spec_of(true));
+  group.add({1, 7});
+  lease(group, 1, 100);
+  group.receipt({0, "g", 1, "model.1", "text"}, 5);
+  group.give_back(1, 0, false);
+  EXPECT_EQ(group.ready(0, 5, 9), Offsets{});
+  EXPECT_EQ(copy_of(group).ready(0, 6, 9), Offsets{1});
+  ASSERT_EQ(copy_of(group).receipts().of(1).size(), 1U);
+}
+
 // Random work on a group and on copies through save and restore: they must go on alike, and what
 // was only looked at must not show.
 TEST(GroupState, ASavedGroupGoesOnAsTheOriginal) {
@@ -231,6 +261,10 @@ TEST(GroupState, ASavedGroupGoesOnAsTheOriginal) {
           if (rng.below(2) == 0) both([&](GroupState& g) { g.join(offset, joining); });
           const std::uint64_t fate = rng.below(5);
           const std::int64_t retry = rng.below(2) == 0 ? 0 : now + 30;
+          if (rng.below(2) == 0) {
+            const record::Receipt receipt{now, "g", offset, "s" + std::to_string(rng.below(3)), ""};
+            both([&](GroupState& g) { g.receipt(receipt, next + 1); });
+          }
           both([&](GroupState& g) {
             if (fate < 2) g.ack(offset, 0);
             if (fate == 2) g.give_back(offset, retry, true);

@@ -14,8 +14,8 @@ using broker::Facts;
 using broker::OffsetList;
 using broker::Place;
 
-constexpr std::uint64_t kSnapshotVersion = 3;
-constexpr std::uint64_t kVersionBefore = 2;
+constexpr std::uint64_t kSnapshotVersion = 4;
+constexpr std::uint64_t kOldestVersion = 2;
 
 std::int64_t time_of(const Record& record) {
   return std::visit(
@@ -69,10 +69,12 @@ void State::apply(std::uint64_t offset, const Record& record) {
     void operator()(const record::Joined& r) const {
       if (GroupState* group = state.group(r.group)) group->join(r.offset, r.followers);
     }
+    void operator()(const record::Receipt& r) const {
+      if (GroupState* group = state.group(r.group)) group->receipt(r, offset);
+    }
     // Of the record alone: nothing is decided by them.
     void operator()(const record::Event&) const {}
     void operator()(const record::TopicSet&) const {}
-    void operator()(const record::Receipt&) const {}
   };
   last_ms_ = std::max(last_ms_, time_of(record));
   std::visit(Visitor{*this, offset}, record);
@@ -199,7 +201,7 @@ Status State::restore(std::string_view bytes) {
                       "the snapshot of the broker's state is not in the form of this version"};
   WireReader in(bytes);
   const std::uint64_t version = in.varint();
-  if (version != kSnapshotVersion && version != kVersionBefore) return damaged;
+  if (version < kOldestVersion || version > kSnapshotVersion) return damaged;
   for (std::uint64_t i = in.varint(); i > 0 && in.ok(); --i) {
     std::string subject(in.bytes());
     QIAO_ASSIGN(OffsetList list, OffsetList::read(in));
@@ -213,7 +215,7 @@ Status State::restore(std::string_view bytes) {
     if (made) group_tree_.insert(found->second.spec().pattern, &found->second);
   }
   QIAO_TRY(dedupe_.read(in));
-  if (version == kSnapshotVersion) {
+  if (version >= 3) {
     for (std::uint64_t left = in.varint(); left > 0 && in.ok(); --left) {
       const std::uint64_t offset = in.varint();
       facts_[offset] = broker::take_facts(in);

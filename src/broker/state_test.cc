@@ -75,7 +75,8 @@ TEST(State, RecordsOfUnknownGroupsAreHarmless) {
   state.apply(2, record::Nacked{0, "g", 7, 0, true, ""});
   state.apply(3, record::Extended{0, "g", 7, 1});
   state.apply(4, record::Expired{0, "g", 7, 0});
-  state.apply(5, record::Event{});
+  state.apply(5, record::Receipt{0, "g", 7, "model.1", "text"});
+  state.apply(6, record::Event{});
   State empty(10);
   EXPECT_EQ(state.save(), empty.save());
 }
@@ -102,6 +103,7 @@ TEST(State, ReplayFromAnySnapshotGivesTheSameState) {
         apply(record::Leased{step, name, "ann", offset, group.attempts(offset) + 1, step + 20});
     } else {
       for (const std::uint64_t offset : group.run_out(step + 15)) {
+        if (rng.below(3) == 0) apply(record::Receipt{step, name, offset, "model.1", "text"});
         if (rng.below(2) == 0) {
           apply(record::Acked{step, name, offset});
         } else {

@@ -180,8 +180,8 @@ Action prepare_replay(Options& options) {
     std::int64_t done = 0;
     std::int64_t duplicates = 0;
     const auto take = [&](const ReceivedMessage& received) -> Result<bool> {
-      QIAO_ASSIGN(const Receipt receipt, client.publish(copy_of(received, given->to)));
-      duplicates += receipt.duplicate ? 1 : 0;
+      QIAO_ASSIGN(const Accepted accepted, client.publish(copy_of(received, given->to)));
+      duplicates += accepted.duplicate ? 1 : 0;
       return ++done != given->limit;
     };
     const auto from = static_cast<std::uint64_t>(std::max<std::int64_t>(given->from, 0));

@@ -51,23 +51,23 @@ struct MessageOptions {
   }
 };
 
-void print_receipt(Session& session, const Receipt& receipt) {
+void print_accepted(Session& session, const Accepted& accepted) {
   if (session.json) {
-    return session.print_json(Json{{"id", receipt.id},
-                                   {"offset", receipt.offset},
-                                   {"durability", receipt.durability},
-                                   {"duplicate", receipt.duplicate}});
+    return session.print_json(Json{{"id", accepted.id},
+                                   {"offset", accepted.offset},
+                                   {"durability", accepted.durability},
+                                   {"duplicate", accepted.duplicate}});
   }
-  session.terminal.out.line(receipt.id + "  " + std::to_string(receipt.offset) + "  " +
-                            receipt.durability +
-                            (receipt.duplicate ? session.say(Text::kCliDuplicate) : ""));
+  session.terminal.out.line(accepted.id + "  " + std::to_string(accepted.offset) + "  " +
+                            accepted.durability +
+                            (accepted.duplicate ? session.say(Text::kCliDuplicate) : ""));
 }
 
 Status publish_one(Session& session, const Client& client, const MessageOptions& options,
                    std::string text) {
   QIAO_ASSIGN(const Message message, options.message(std::move(text)));
-  QIAO_ASSIGN(const Receipt receipt, client.publish(message));
-  print_receipt(session, receipt);
+  QIAO_ASSIGN(const Accepted accepted, client.publish(message));
+  print_accepted(session, accepted);
   return {};
 }
 

@@ -13,13 +13,13 @@ Error strange_answer(const std::string& what) {
   return internal("the server's answer has no " + what + "; is it a Qiao server of this version?");
 }
 
-Result<Receipt> receipt_from_json(const Json& json) {
+Result<Accepted> accepted_from_json(const Json& json) {
   const auto id = json_string(json, "id");
   const auto offset = json_integer(json, "offset");
   if (!id || !offset) return strange_answer("id and offset");
-  return Receipt{*id, static_cast<std::uint64_t>(*offset),
-                 json_string(json, "durability").value_or(""),
-                 json_bool(json, "duplicate").value_or(false)};
+  return Accepted{*id, static_cast<std::uint64_t>(*offset),
+                  json_string(json, "durability").value_or(""),
+                  json_bool(json, "duplicate").value_or(false)};
 }
 
 std::string topic_path(const std::string& subject, std::string_view what) {
@@ -62,24 +62,24 @@ Result<Json> Client::call(const std::string& method, const std::string& path, co
   return parse_json(response.body);
 }
 
-Result<Receipt> Client::publish(const Message& message) const {
+Result<Accepted> Client::publish(const Message& message) const {
   QIAO_ASSIGN(const Json json,
               call("POST", topic_path(message.subject, "messages"), to_json(message)));
-  return receipt_from_json(json);
+  return accepted_from_json(json);
 }
 
-Result<std::vector<Receipt>> Client::publish(const std::string& subject,
-                                             const std::vector<Message>& messages) const {
+Result<std::vector<Accepted>> Client::publish(const std::string& subject,
+                                              const std::vector<Message>& messages) const {
   Json list = Json::array();
   for (const Message& message : messages) list.push_back(to_json(message));
   QIAO_ASSIGN(const Json json, call("POST", topic_path(subject, "messages"), list));
   if (!json.contains("messages")) return strange_answer("messages");
-  std::vector<Receipt> receipts;
+  std::vector<Accepted> all;
   for (const Json& item : json["messages"]) {
-    QIAO_ASSIGN(Receipt receipt, receipt_from_json(item));
-    receipts.push_back(std::move(receipt));
+    QIAO_ASSIGN(Accepted accepted, accepted_from_json(item));
+    all.push_back(std::move(accepted));
   }
-  return receipts;
+  return all;
 }
 
 Result<MessagePage> Client::read(const std::string& pattern, std::uint64_t from,

@@ -17,7 +17,7 @@
 namespace qiao {
 
 // How a message was taken.
-struct Receipt {
+struct Accepted {
   std::string id;
   std::uint64_t offset = 0;
   std::string durability;  // "memory", "fsync", …
@@ -43,6 +43,12 @@ struct GroupOptions {
   bool ordered = true;
 };
 
+// What one step of work on a leased message gave: a later attempt gets it and need not do it again.
+struct Receipt {
+  std::string step;
+  Json data;
+};
+
 // One message lent to this consumer until `until_ms`.
 struct LeasedMessage {
   std::string group;
@@ -50,6 +56,7 @@ struct LeasedMessage {
   std::uint32_t attempt = 0;
   std::int64_t until_ms = 0;
   Message message;
+  std::vector<Receipt> receipts{};  // of earlier attempts
 };
 
 struct Question {
@@ -83,10 +90,10 @@ class Client {
                     std::int64_t timeout_ms = kTimeoutMs, std::stop_token stop = {}) const;
   Result<Json> get(const std::string& path) const { return call("GET", path); }
 
-  Result<Receipt> publish(const Message& message) const;  // to message.subject
+  Result<Accepted> publish(const Message& message) const;  // to message.subject
   // All or none, to one subject.
-  Result<std::vector<Receipt>> publish(const std::string& subject,
-                                       const std::vector<Message>& messages) const;
+  Result<std::vector<Accepted>> publish(const std::string& subject,
+                                        const std::vector<Message>& messages) const;
   Result<MessagePage> read(const std::string& pattern, std::uint64_t from, std::size_t limit) const;
   // `not_found` when nobody would answer, `deadline` when nobody did.
   Result<Message> request(const Message& message, std::int64_t timeout_ms,
@@ -105,6 +112,8 @@ class Client {
   // `results`, each with its subject, are stored together with the ack, or neither: `conflict` when
   // the lease has ended.
   Status ack(const LeasedMessage& leased, const std::vector<Message>& results = {}) const;
+  // Kept until it is acked; of equal steps the newest counts. All or none.
+  Status store_receipts(const LeasedMessage& leased, const std::vector<Receipt>& receipts) const;
   // counts: false hands it back without using up an attempt.
   Status nack(const LeasedMessage& leased, std::int64_t delay_ms, bool counts,
               const std::string& reason) const;

@@ -24,6 +24,11 @@ Result<LeasedMessage> leased_from_json(const Json& json) {
   leased.until_ms = json_integer(json, "until_ms").value_or(0);
   if (!json.contains("message")) return internal("the server's delivery has no message");
   QIAO_ASSIGN(leased.message, message_from_json(json["message"]));
+  if (!json.contains("receipts")) return leased;
+  for (const Json& item : json["receipts"]) {
+    leased.receipts.push_back(
+        {json_string(item, "step").value_or(""), item.contains("data") ? item["data"] : Json()});
+  }
   return leased;
 }
 
@@ -70,6 +75,16 @@ Status Client::ack(const LeasedMessage& leased, const std::vector<Message>& resu
   Json body{{"leases", Json::array({lease_json(leased)})}};
   for (const Message& result : results) body["publish"].push_back(to_json(result));
   QIAO_TRY(call("POST", group_path(leased.group, "ack"), body));
+  return {};
+}
+
+Status Client::store_receipts(const LeasedMessage& leased,
+                              const std::vector<Receipt>& receipts) const {
+  Json body = lease_json(leased);
+  body["receipts"] = Json::array();
+  for (const Receipt& receipt : receipts)
+    body["receipts"].push_back({{"step", receipt.step}, {"data", receipt.data}});
+  QIAO_TRY(call("POST", group_path(leased.group, "receipts"), body));
   return {};
 }
 

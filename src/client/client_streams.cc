@@ -274,12 +274,12 @@ class AnswerFollower {
 Status publish_surely(const Client& client, const Message& message, const std::stop_token& stop) {
   Retry retry;
   while (true) {
-    const auto receipt = client.publish(message);
-    if (receipt) return {};
-    const Code code = receipt.error().code;
+    const auto accepted = client.publish(message);
+    if (accepted) return {};
+    const Code code = accepted.error().code;
     if (code != Code::kUnavailable && code != Code::kDeadline && code != Code::kOverloaded)
-      return receipt.error();
-    if (!retry.wait(stop)) return receipt.error();
+      return accepted.error();
+    if (!retry.wait(stop)) return accepted.error();
   }
 }
 

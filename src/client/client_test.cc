@@ -90,12 +90,12 @@ class FakeServer {
 TEST(Client, PublishesWithItsKey) {
   FakeServer server;
   server.answer(200, R"({"id":"m1","offset":7,"durability":"fsync","duplicate":true})");
-  const auto receipt = server.client().publish(text_message("a.b", "你好", "c1"));
-  ASSERT_TRUE(receipt) << receipt.error().message;
-  EXPECT_EQ(receipt->id, "m1");
-  EXPECT_EQ(receipt->offset, 7u);
-  EXPECT_EQ(receipt->durability, "fsync");
-  EXPECT_TRUE(receipt->duplicate);
+  const auto accepted = server.client().publish(text_message("a.b", "你好", "c1"));
+  ASSERT_TRUE(accepted) << accepted.error().message;
+  EXPECT_EQ(accepted->id, "m1");
+  EXPECT_EQ(accepted->offset, 7u);
+  EXPECT_EQ(accepted->durability, "fsync");
+  EXPECT_TRUE(accepted->duplicate);
   const std::string request = server.received()[0];
   EXPECT_TRUE(request.starts_with("POST /v1/topics/a.b/messages HTTP/1.1\r\n")) << request;
   EXPECT_NE(request.find("Authorization: Bearer secret\r\n"), std::string::npos);

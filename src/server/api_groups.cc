@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Consumer groups: create, list, delete, lease, join, ack, nack, extend, park, wake; dead letters.
+// Consumer groups: create, list, delete, lease, join, receipts, ack, nack, extend, park, wake; dead
+// letters.
 #include <atomic>
 #include <charconv>
 
@@ -16,6 +17,7 @@ constexpr std::int64_t kLeaseCountMax = 256;
 constexpr std::int64_t kAttemptsMax = 1'000'000;
 constexpr std::size_t kAckMax = 1'000;  // leases of one call
 constexpr std::int64_t kFollowersMax = 1'000;
+constexpr std::size_t kReceiptsMax = 64;  // of one call
 constexpr std::string_view kFlowGroups = "flow.";
 
 const char* name_of(GroupStart::At at) {
@@ -51,6 +53,17 @@ Json to_json(const std::vector<StoredMessage>& messages) {
   return list;
 }
 
+// What was not stored over HTTP may be no JSON: it is shown as text.
+Json to_json(const std::vector<StepReceipt>& receipts) {
+  Json list = Json::array();
+  for (const StepReceipt& receipt : receipts) {
+    Result<Json> data = parse_json(receipt.data);
+    list.push_back(
+        {{"step", receipt.step}, {"data", data ? std::move(*data) : Json(receipt.data)}});
+  }
+  return list;
+}
+
 Json to_json(const GroupInfo& info) {
   const GroupSpec& spec = info.spec;
   Json json{{"name", spec.name}, {"pattern", spec.pattern}};
@@ -82,6 +95,7 @@ Json to_json(const Delivery& delivery) {
             {"until_ms", delivery.until_ms},
             {"message", qiao::to_json(delivery.message)}};
   if (!delivery.followers.empty()) json["followers"] = to_json(delivery.followers);
+  if (!delivery.receipts.empty()) json["receipts"] = to_json(delivery.receipts);
   return json;
 }
 
@@ -319,6 +333,37 @@ void join(const ApiServices& services, const Call& call) {
                            }));
 }
 
+Result<std::vector<StepReceipt>> receipts_from(const Json* list) {
+  if (list == nullptr || list->empty() || list->size() > kReceiptsMax) {
+    return invalid_argument("'receipts' is a list of 1 to " + std::to_string(kReceiptsMax) +
+                            " receipts, each {\"step\", \"data\"}");
+  }
+  std::vector<StepReceipt> receipts;
+  for (const Json& item : *list) {
+    Fields entry(item);
+    std::string step = entry.needed_text("step");
+    const Json* data = entry.any("data");
+    if (data == nullptr) entry.fault("'data' is missing");
+    QIAO_TRY(entry.finish());
+    receipts.push_back({std::move(step), dump_json(*data)});
+  }
+  return receipts;
+}
+
+void store_receipts(const ApiServices& services, const Call& call) {
+  const Result<Json> body = object_body(call.request.body);
+  if (!body) return send_error(*call.writer, body.error());
+  Fields fields(*body);
+  LeaseRef lease;
+  lease.group = call.parameter;
+  read_lease(fields, lease);
+  const Json* list = fields.list("receipts");
+  if (const Status good = fields.finish(); !good) return send_error(*call.writer, good.error());
+  Result<std::vector<StepReceipt>> receipts = receipts_from(list);
+  if (!receipts) return send_error(*call.writer, receipts.error());
+  services.broker.store_receipts(std::move(lease), std::move(*receipts), answer_done(call.writer));
+}
+
 void park(const ApiServices& services, const Call& call) {
   const Result<Json> body = object_body(call.request.body);
   if (!body) return send_error(*call.writer, body.error());
@@ -430,6 +475,8 @@ void add_group_routes(Router& router, const ApiServices& services) {
              [&services](const Call& call) { nack(services, call); });
   router.add("POST", "/v1/groups/{name}/join",
              [&services](const Call& call) { join(services, call); });
+  router.add("POST", "/v1/groups/{name}/receipts",
+             [&services](const Call& call) { store_receipts(services, call); });
   router.add("POST", "/v1/groups/{name}/park",
              [&services](const Call& call) { park(services, call); });
   router.add("POST", "/v1/groups/{name}/wake",

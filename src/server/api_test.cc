@@ -139,6 +139,31 @@ TEST_F(Api, NackAndExtend) {
   ASSERT_EQ(lease().size(), 1u);
 }
 
+TEST_F(Api, ReceiptsComeWithTheNextAttempt) {
+  rig_.send("PUT", "/v1/groups/w", R"({"pattern":"jobs","start":"oldest"})");
+  publish("jobs", R"({"text":"work"})");
+  const auto lease = [&] {
+    return rig_.send("POST", "/v1/groups/w/lease", "{}")->json()["deliveries"];
+  };
+  const Json first = lease()[0];
+  EXPECT_FALSE(first.contains("receipts"));
+  const std::string ref = R"({"attempt":1,"offset":)" + dump_json(first["offset"]);
+  const auto store = [&](const std::string& receipts) {
+    return rig_.send("POST", "/v1/groups/w/receipts", ref + R"(,"receipts":)" + receipts + "}")
+        ->status();
+  };
+  EXPECT_EQ(store(R"([{"step":"refund","data":{"id":"r-17"}},{"step":"note","data":"sent"}])"),
+            200);
+  EXPECT_EQ(store("[]"), 400);
+  EXPECT_EQ(store(R"([{"step":"refund"}])"), 400);
+  EXPECT_EQ(store(R"([{"step":"","data":1}])"), 400);
+  EXPECT_EQ(rig_.send("POST", "/v1/groups/w/nack", ref + "}")->status(), 200);
+  EXPECT_EQ(store(R"([{"step":"late","data":1}])"), 409);
+  const Json second = lease()[0];
+  EXPECT_EQ(second["receipts"], Json::parse(R"([{"step":"refund","data":{"id":"r-17"}},
+                                                {"step":"note","data":"sent"}])"));
+}
+
 TEST_F(Api, AFlowsOwnGroupsAreNotTouched) {
   EXPECT_EQ(rig_.send("PUT", "/v1/groups/flow.shop", R"({"pattern":"a"})")->status(), 403);
   EXPECT_EQ(rig_.send("DELETE", "/v1/groups/flow.shop")->status(), 403);

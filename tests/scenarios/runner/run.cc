@@ -61,7 +61,7 @@ const std::map<std::string, Run::Command, std::less<>>& Run::commands() {
       {"leave", &Run::leave},     {"finish", &Run::finish_stream},
       {"park", &Run::park},       {"wake", &Run::wake},
       {"join", &Run::join},       {"letter", &Run::letter},
-      {"clock", &Run::clock}};
+      {"clock", &Run::clock},     {"receipt", &Run::receipt}};
   return kCommands;
 }
 
@@ -236,6 +236,9 @@ Status Run::commit(Words& words) {
       commit.park.push_back(parking(words, known));
     } else if (words.take_if("wake")) {
       commit.wake.push_back(waking(words, known));
+    } else if (words.take_if("receipt")) {
+      LeaseRef lease = lease_of(words, known);
+      commit.receipts.push_back({std::move(lease), step_receipt(words)});
     } else if (words.take_if("event")) {
       commit.events.push_back({0, "", "", words.word("the event's type"), Json::object()});
     } else {

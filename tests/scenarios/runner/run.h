@@ -59,6 +59,7 @@ class Run {
   Status park(Words& words);
   Status wake(Words& words);
   Status join(Words& words);
+  Status receipt(Words& words);
   Status letter(Words& words);
   Status clock(Words& words);
   Status commit(Words& words);
@@ -96,11 +97,13 @@ class Run {
   Status expect_joined(Words& words);
   Status expect_ended(Words& words);
   Status expect_parked(Words& words);
+  Status expect_receipts(Words& words);
 
   void take_delivery(Words& words, GroupSpec& spec);
   static Backoff take_backoff(Words& words);
   Park parking(Words& words, Status& status);
   Wake waking(Words& words, Status& status);
+  static StepReceipt step_receipt(Words& words);
   Result<std::uint64_t> letter_offset(const std::string& subject, const std::string& text);
   Message message(Words& words);
   const Delivery* held(const std::string& group, const std::string& text) const;

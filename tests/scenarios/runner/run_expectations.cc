@@ -39,13 +39,14 @@ std::vector<std::string> texts_of(const Messages& messages) {
 
 const std::map<std::string, Run::Command, std::less<>>& Run::expectations() {
   static const std::map<std::string, Command, std::less<>> kExpectations = {
-      {"error", &Run::expect_error},   {"duplicate", &Run::expect_duplicate},
-      {"offset", &Run::expect_offset}, {"delivery", &Run::expect_delivery},
-      {"no", &Run::expect_nothing},    {"dead", &Run::expect_dead},
-      {"topic", &Run::expect_topic},   {"seen", &Run::expect_seen},
-      {"reply", &Run::expect_reply},   {"group", &Run::expect_group},
-      {"text", &Run::expect_text},     {"joined", &Run::expect_joined},
-      {"ended", &Run::expect_ended},   {"parked", &Run::expect_parked}};
+      {"error", &Run::expect_error},      {"duplicate", &Run::expect_duplicate},
+      {"offset", &Run::expect_offset},    {"delivery", &Run::expect_delivery},
+      {"no", &Run::expect_nothing},       {"dead", &Run::expect_dead},
+      {"topic", &Run::expect_topic},      {"seen", &Run::expect_seen},
+      {"reply", &Run::expect_reply},      {"group", &Run::expect_group},
+      {"text", &Run::expect_text},        {"joined", &Run::expect_joined},
+      {"ended", &Run::expect_ended},      {"parked", &Run::expect_parked},
+      {"receipts", &Run::expect_receipts}};
   return kExpectations;
 }
 
@@ -233,6 +234,24 @@ Status Run::expect_ended(Words& words) {
   return answer.error().code == Code::kConflict
              ? Status()
              : Status(unmet("found " + describe(answer.error())));
+}
+
+// GROUP "TEXT" STEP "DATA" … | nothing: in this order
+Status Run::expect_receipts(Words& words) {
+  const std::string group = words.word("the group's name");
+  const std::string text = words.text();
+  std::vector<std::string> expected;
+  while (words.ok() && !words.empty() && !words.take_if("nothing")) {
+    const StepReceipt receipt = step_receipt(words);
+    expected.push_back(receipt.step + " " + receipt.data);
+  }
+  QIAO_TRY(words.finish());
+  const Delivery* delivery = held(group, text);
+  if (delivery == nullptr) return unmet("group " + group + " never delivered " + in_quotes(text));
+  std::vector<std::string> found;
+  for (const StepReceipt& receipt : delivery->receipts)
+    found.push_back(receipt.step + " " + receipt.data);
+  return expect_texts(found, expected);
 }
 
 Status Run::expect_parked(Words& words) {

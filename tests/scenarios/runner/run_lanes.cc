@@ -92,6 +92,31 @@ Status Run::join(Words& words) {
   return {};
 }
 
+// STEP "DATA" or STEP of N bytes
+StepReceipt Run::step_receipt(Words& words) {
+  StepReceipt receipt{words.word("a step"), {}};
+  if (words.take_if("of")) {
+    receipt.data.assign(words.number("a number"), '.');
+    if (!words.take_if("bytes")) words.fail("here stands 'bytes'");
+  } else {
+    receipt.data = words.text();
+  }
+  return receipt;
+}
+
+Status Run::receipt(Words& words) {
+  Status known;
+  const LeaseRef lease = lease_of(words, known);
+  std::vector<StepReceipt> receipts;
+  do {
+    receipts.push_back(step_receipt(words));
+  } while (words.ok() && !words.empty());
+  QIAO_TRY(words.finish());
+  QIAO_TRY(known);
+  return judge(
+      bus_.call<void>([&](auto done) { bus_.broker().store_receipts(lease, receipts, done); }));
+}
+
 Result<std::uint64_t> Run::letter_offset(const std::string& subject, const std::string& text) {
   QIAO_ASSIGN(const Page page, bus_.read(subject));
   for (const StoredMessage& stored : page.messages) {
