@@ -177,6 +177,10 @@ void Broker::groups(Done<std::vector<GroupInfo>> done) {
 void Broker::snapshot(Done<void> done) {
   QIAO_SUBMIT(snapshot(done));
 }
+std::optional<Error> Broker::failure() const {
+  return impl_->failure();
+}
+
 void Broker::stop() {
   impl_->stop();
 }

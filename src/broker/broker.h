@@ -50,18 +50,24 @@ struct StepReceipt {
 // attempts, oldest first, all of them durable.
 struct Delivery {
   std::string group;
-  std::uint64_t offset = 0;  // with `group`, the lease's name
-  std::uint32_t attempt = 1;
+  std::uint64_t offset = 0;
+  std::uint32_t attempt = 1;  // of those the group allows; one handed back comes as the same again
   std::int64_t until_ms = 0;
   Message message;
   std::vector<StoredMessage> followers{};
   std::vector<StepReceipt> receipts{};
+  std::uint64_t lease = 0;  // its name: no other lease of the message ever has it
 };
+// A lease; what does not fit the one that holds now is refused with `conflict`.
 struct LeaseRef {
   std::string group;
   std::uint64_t offset = 0;
-  std::uint32_t attempt = 0;  // 0: any; otherwise an older attempt is refused with `conflict`
+  std::uint32_t attempt = 0;  // 0: any
+  std::uint64_t lease = 0;    // 0: any, for callers that know the attempt alone
 };
+inline LeaseRef lease_of(const Delivery& delivery) {
+  return {delivery.group, delivery.offset, delivery.attempt, delivery.lease};
+}
 
 // What a consumer can do; 0: not said. Tokens are estimated (broker/tokens.h).
 struct Capacity {
@@ -249,6 +255,9 @@ class Broker {
   void read(std::string pattern, std::uint64_t from, std::size_t limit, Done<Page> done);
   void topics(Done<std::vector<TopicInfo>> done);
   void groups(Done<std::vector<GroupInfo>> done);
+
+  // Why nothing more is accepted, once the log has failed: until a restart.
+  [[nodiscard]] std::optional<Error> failure() const;
 
   // Asks for a snapshot now (also made every snapshot_every records).
   void snapshot(Done<void> done);

@@ -19,7 +19,8 @@ Status Broker::Impl::check_lease(const LeaseRef& lease) {
   const GroupState* group = state_.group(lease.group);
   if (group == nullptr) return not_found("there is no group '" + lease.group + "'");
   const GroupState::Item* item = group->leased(lease.offset);
-  if (item == nullptr || (lease.attempt != 0 && lease.attempt != item->attempt)) {
+  if (item == nullptr || (lease.attempt != 0 && lease.attempt != item->attempt) ||
+      (lease.lease != 0 && lease.lease != item->lease)) {
     return Error{Code::kConflict, "the lease of message " + std::to_string(lease.offset) +
                                       " in group '" + lease.group +
                                       "' has ended; it may be with somebody else"};

@@ -196,7 +196,7 @@ TEST(BrokerFault, TheNextOfALaneIsHandedOutWhenTheAckIsDurable) {
   for (int i = 0; i < 50; ++i) {
     const auto first = bus.lease("g", "ann");
     ASSERT_TRUE(first && first->size() == 1);
-    const LeaseRef lease{"g", first->front().offset, first->front().attempt};
+    const LeaseRef lease = lease_of(first->front());
     bool acked = false;
     bus.broker().ack({lease}, [&](const Status& status) { acked = status.has_value(); });
     bus.broker().lease("g", "bob", 1, 0, [&](const Result<std::vector<Delivery>>& next) {

@@ -20,6 +20,7 @@ constexpr std::int64_t kTimerMsMin = 1;      // a retry that fails must not spin
 constexpr std::size_t kLookPastMax = 64;     // ready messages that a consumer may not be able to do
 constexpr std::size_t kRulesMax = 32;
 constexpr std::uint32_t kFollowersMax = 1'000;
+constexpr std::uint64_t kLeasesPerMs = 1'000;  // names of leases stay below 2^53: a number in JSON
 
 Status check_backoff(const Backoff& backoff) {
   if (backoff.first_ms < 0 || backoff.first_ms > kLeaseMsMax || backoff.max_ms < 1 ||
@@ -226,6 +227,13 @@ Result<std::vector<Delivery>> Broker::Impl::choose(GroupState& group, const Leas
   return deliveries;
 }
 
+// Names rise with the clock, so that they differ also from those of leases whose records a crash
+// took: their holders may still call.
+std::uint64_t Broker::Impl::next_lease() {
+  const auto now = static_cast<std::uint64_t>(std::max<std::int64_t>(0, clock_.wall_ms()));
+  return last_lease_ = std::max(last_lease_ + 1, now * kLeasesPerMs);
+}
+
 Status Broker::Impl::lease_it(GroupState& group, const LeaseWish& wish, std::uint64_t offset,
                               const Message& message, std::vector<Delivery>& deliveries,
                               Changes& changes) {
@@ -233,14 +241,15 @@ Status Broker::Impl::lease_it(GroupState& group, const LeaseWish& wish, std::uin
   const GroupSpec& spec = group.spec();
   Delivery delivery{spec.name, offset, group.attempts(offset) + 1, clock_.wall_ms() + spec.lease_ms,
                     message};
+  delivery.lease = next_lease();
   std::vector<std::uint64_t> followers = group.followers(offset);
   std::vector<std::uint64_t> joining;
   if (spec.busy == Busy::kMerge) joining = group.joinable(offset, time_.now_ms(), durable_);
   followers.insert(followers.end(), joining.begin(), joining.end());
   QIAO_ASSIGN(delivery.followers, bodies_of(followers));
   QIAO_ASSIGN(delivery.receipts, receipts_of(group, offset));
-  changes.rest.emplace_back(
-      record::Leased{now, spec.name, wish.consumer, offset, delivery.attempt, now + spec.lease_ms});
+  changes.rest.emplace_back(record::Leased{now, spec.name, wish.consumer, offset, delivery.attempt,
+                                           now + spec.lease_ms, delivery.lease});
   if (!joining.empty())
     changes.rest.emplace_back(record::Joined{now, spec.name, offset, std::move(joining)});
   deliveries.push_back(std::move(delivery));

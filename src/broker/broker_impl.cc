@@ -237,7 +237,10 @@ void Broker::Impl::release_pending() {
 
 void Broker::Impl::fail(const Error& error) {
   if (failed_) return;
-  failed_ = error;
+  {
+    std::lock_guard lock(submit_mutex_);
+    failed_ = error;
+  }
   log_error("broker", "the log failed, nothing more is accepted: " + error.message);
   std::deque<Pending> pending;
   pending.swap(pending_);
@@ -331,6 +334,11 @@ void Broker::Impl::finish(const std::function<void(std::optional<Snapshot>)>& do
   auto last = std::make_shared<Snapshot>(Snapshot{next_, state_.save()});
   when_durable(
       [last, done](const Status& status) { status ? done(std::move(*last)) : done(std::nullopt); });
+}
+
+std::optional<Error> Broker::Impl::failure() const {
+  std::lock_guard lock(submit_mutex_);
+  return failed_;
 }
 
 bool Broker::Impl::begin_stop() {

@@ -37,6 +37,7 @@ class Broker::Impl : public std::enable_shared_from_this<Broker::Impl> {
 
   Status recover();
   void submit(Call call, Bound bound = Bound::kCounted);
+  [[nodiscard]] std::optional<Error> failure() const;
   void stop();
   void stop(std::function<void()> stopped);
   SubscriptionId next_subscription() { return ++last_subscription_; }
@@ -170,6 +171,7 @@ class Broker::Impl : public std::enable_shared_from_this<Broker::Impl> {
   Result<Taken> take(GroupState& group, const LeaseWish& wish);
   Result<std::vector<Delivery>> choose(GroupState& group, const LeaseWish& wish,
                                        const std::vector<std::uint64_t>& offsets, Changes& changes);
+  std::uint64_t next_lease();
   Status lease_it(GroupState& group, const LeaseWish& wish, std::uint64_t offset,
                   const Message& message, std::vector<Delivery>& deliveries, Changes& changes);
   void end_wait(const std::string& group, std::uint64_t waiter);
@@ -208,7 +210,7 @@ class Broker::Impl : public std::enable_shared_from_this<Broker::Impl> {
   const BrokerOptions options_;
   std::atomic<SubscriptionId> last_subscription_{0};
 
-  std::mutex submit_mutex_;  // guards the two below
+  mutable std::mutex submit_mutex_;  // guards the two below, and changes of failed_
   std::vector<Submitted> submitted_;
   bool stopping_ = false;
 
@@ -229,6 +231,7 @@ class Broker::Impl : public std::enable_shared_from_this<Broker::Impl> {
   bool finished_ = false;                              // by stop()
   std::map<std::string, std::deque<Waiter>> waiters_;  // by group; none is empty
   std::uint64_t last_waiter_ = 0;
+  std::uint64_t last_lease_ = 0;
   std::map<LeaseName, Joiner> joiners_;
   std::map<SubscriptionId, Subscription> subscriptions_;
   broker::SubjectTree<Subscription*> subscription_tree_;

@@ -140,9 +140,8 @@ TEST_P(BrokerTest, ExtendKeepsTheLease) {
   ASSERT_TRUE(bus.create_group(group_of("in")));
   ASSERT_TRUE(bus.publish(message_of("in", "one")));
   EXPECT_EQ(leased(1), Texts{"one"});
-  const auto until = bus.call<std::int64_t>([&](auto done) {
-    bus.broker().extend({"g", last.offset, last.attempt}, 5'000, done);
-  });
+  const auto until =
+      bus.call<std::int64_t>([&](auto done) { bus.broker().extend(lease_of(last), 5'000, done); });
   ASSERT_TRUE(until);
   EXPECT_EQ(*until, bus.clock().wall_ms() + 5'000);
   bus.advance_ms(4'999);

@@ -113,6 +113,7 @@ void GroupState::lease(const record::Leased& leased) {
   item->retry_at_ms = 0;
   item->attempt = leased.attempt;
   item->until_ms = leased.until_ms;
+  item->lease = leased.lease;
   item->consumer = leased.consumer;
   leases_.emplace(item->until_ms, leased.offset);
   leased_followers_ += followers(leased.offset).size();
@@ -208,6 +209,7 @@ void GroupState::end_lease(std::uint64_t offset, Item& item, std::int64_t rest_u
                            bool counts) {
   unlist(offset, item);
   item.until_ms = 0;
+  item.lease = 0;
   item.consumer.clear();
   item.retry_at_ms = rest_until_ms;
   if (!counts && item.attempt > 0) --item.attempt;
@@ -392,6 +394,7 @@ void GroupState::save_item(std::string& out, std::uint64_t offset, const Item& i
   put_varint(out, item.attempt);
   put_signed(out, item.until_ms);
   put_signed(out, item.retry_at_ms);
+  put_varint(out, item.lease);
   put_bytes(out, item.consumer);
   const auto parked = parked_.find(offset);
   put_varint(out, parked != parked_.end() ? 1 : 0);
@@ -408,6 +411,7 @@ void GroupState::restore_item(WireReader& in, std::uint64_t form) {
   item.attempt = static_cast<std::uint32_t>(in.varint());
   item.until_ms = in.signed_varint();
   item.retry_at_ms = in.signed_varint();
+  if (form >= 4) item.lease = in.varint();
   item.consumer = in.bytes();
   if (form >= 3) {
     if (in.varint() != 0) parked_.emplace(offset, in.bytes());

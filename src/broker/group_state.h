@@ -30,13 +30,15 @@ class GroupState {
  public:
   // Waiting messages that are looked at to find those of high priority and followers.
   static constexpr std::size_t kLookAheadMax = 1 << 16;
-  // Of save(): version 2 had no facts, no followers and nothing parked; 3 had no receipts.
+  // Of save(): version 2 had no facts, no followers and nothing parked; 3 no receipts and no names
+  // of leases.
   static constexpr std::uint64_t kForm = 4;
 
   struct Item {
     broker::LaneKey lane = 0;
     std::uint32_t attempt = 0;     // how often it was delivered (handed back ones not counted)
     std::int64_t until_ms = 0;     // of the lease; 0: not leased
+    std::uint64_t lease = 0;       // its name; 0: not leased, or by a version before names
     std::int64_t retry_at_ms = 0;  // rests until then: a retry, a park, a delay; 0: does not rest
     std::string consumer;
   };

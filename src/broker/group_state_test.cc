@@ -196,15 +196,16 @@ TEST(GroupState, TheFormBeforeIsRead) {
   EXPECT_EQ(group.ready(0, 99, 9), Offsets{11});
 }
 
-// Snapshots of version 3 had no receipts.
-TEST(GroupState, TheFormWithoutReceiptsIsRead) {
+// Those of version 3 had no receipts and no names of leases: a caller that gives none still ends
+// them.
+TEST(GroupState, TheFormWithoutReceiptsAndNamesOfLeasesIsRead) {
   std::string bytes;
   put_bytes(bytes, encode(Record(record::GroupCreated{0, spec_of(true)})).bytes);
   for (const std::uint64_t value : {6, 0, 1, 10, 7, 2}) put_varint(bytes, value);
   put_signed(bytes, 100);
   put_signed(bytes, 0);
   put_bytes(bytes, "ann");
-  for (const std::uint64_t value : {0, 0, 1, 11, 7}) put_varint(bytes, value);
+  for (const std::uint64_t value : {0, 1, 1, 0}) put_varint(bytes, value);  // one follower
   GroupState group{GroupSpec{}};
   WireReader in(bytes);
   ASSERT_TRUE(group.restore(in, 3));
@@ -212,6 +213,10 @@ TEST(GroupState, TheFormWithoutReceiptsIsRead) {
   EXPECT_EQ(group.run_out(100), Offsets{10});
   EXPECT_EQ(group.attempts(10), 2U);
   EXPECT_TRUE(group.receipts().of(10).empty());
+  ASSERT_NE(group.leased(10), nullptr);
+  EXPECT_EQ(group.leased(10)->lease, 0U);
+  EXPECT_EQ(group.leased(10)->consumer, "ann");
+  EXPECT_EQ(group.followers(10), Offsets{11});
 }
 
 // A crash could take it back, and with it what was done by it.
@@ -224,6 +229,19 @@ TEST(GroupState, IsReadyWhenItsReceiptsAreDurable) {
   EXPECT_EQ(group.ready(0, 5, 9), Offsets{});
   EXPECT_EQ(copy_of(group).ready(0, 6, 9), Offsets{1});
   ASSERT_EQ(copy_of(group).receipts().of(1).size(), 1U);
+}
+
+TEST(GroupState, ALeaseKeepsItsNameUntilItEnds) {
+  GroupState group(spec_of(true));
+  group.add({1, 0});
+  group.lease({0, "g", "ann", 1, 1, 100, 77});
+  ASSERT_NE(group.leased(1), nullptr);
+  EXPECT_EQ(group.leased(1)->lease, 77U);
+  GroupState copy = copy_of(group);
+  EXPECT_EQ(copy.leased(1)->lease, 77U);
+  copy.give_back(1, 0, false);
+  copy.lease({0, "g", "bob", 1, 1, 100, 78});
+  EXPECT_EQ(copy.leased(1)->lease, 78U);
 }
 
 // Random work on a group and on copies through save and restore: they must go on alike, and what

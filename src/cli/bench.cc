@@ -67,7 +67,7 @@ Status Bench::make_group() {
 Result<BenchSample> Bench::lease() {
   QIAO_TRY(make_group());
   const auto ack = [this](const Delivery& delivery, BenchLoad::StepDone done) {
-    broker_->ack({{delivery.group, delivery.offset, delivery.attempt}}, std::move(done));
+    broker_->ack({lease_of(delivery)}, std::move(done));
   };
   const auto take = [this, ack](BenchLoad::StepDone done) {
     broker_->lease("bench", "bench", 1, kLeaseWaitMs,

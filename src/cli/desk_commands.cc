@@ -114,7 +114,7 @@ class Desk {
 
   void show(const LeasedMessage& leased) {
     if (session_.json) {
-      Json json{{"offset", leased.offset}, {"attempt", leased.attempt}};
+      Json json{{"offset", leased.offset}, {"attempt", leased.attempt}, {"lease", leased.lease}};
       json["message"] = qiao::to_json(leased.message);
       return session_.print_json(json);
     }

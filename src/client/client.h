@@ -54,6 +54,7 @@ struct LeasedMessage {
   std::string group;
   std::uint64_t offset = 0;
   std::uint32_t attempt = 0;
+  std::uint64_t lease = 0;  // its name
   std::int64_t until_ms = 0;
   Message message;
   std::vector<Receipt> receipts{};  // of earlier attempts

@@ -13,7 +13,7 @@ std::string group_path(const std::string& group, std::string_view what = {}) {
 }
 
 Json lease_json(const LeasedMessage& leased) {
-  return Json{{"offset", leased.offset}, {"attempt", leased.attempt}};
+  return Json{{"offset", leased.offset}, {"lease", leased.lease}};
 }
 
 Result<LeasedMessage> leased_from_json(const Json& json) {
@@ -21,6 +21,7 @@ Result<LeasedMessage> leased_from_json(const Json& json) {
   leased.group = json_string(json, "group").value_or("");
   leased.offset = static_cast<std::uint64_t>(json_integer(json, "offset").value_or(0));
   leased.attempt = static_cast<std::uint32_t>(json_integer(json, "attempt").value_or(0));
+  leased.lease = static_cast<std::uint64_t>(json_integer(json, "lease").value_or(0));
   leased.until_ms = json_integer(json, "until_ms").value_or(0);
   if (!json.contains("message")) return internal("the server's delivery has no message");
   QIAO_ASSIGN(leased.message, message_from_json(json["message"]));

@@ -139,7 +139,7 @@ TEST(Client, NoServerIsUnavailableAndNamed) {
 
 TEST(Client, LeasesAndAcks) {
   FakeServer server;
-  server.answer(200, R"({"deliveries":[{"group":"g","offset":5,"attempt":2,"until_ms":99,
+  server.answer(200, R"({"deliveries":[{"group":"g","offset":5,"attempt":2,"lease":17,"until_ms":99,
                          "message":{"subject":"a.b","text":"work"}}]})");
   server.answer(200, "{}");
   const Client client = server.client();
@@ -148,7 +148,7 @@ TEST(Client, LeasesAndAcks) {
   ASSERT_EQ(leased->size(), 1u);
   EXPECT_EQ((*leased)[0].message.text(), "work");
   ASSERT_TRUE(client.ack((*leased)[0]));
-  EXPECT_NE(server.received()[1].find(R"({"leases":[{"offset":5,"attempt":2}]})"),
+  EXPECT_NE(server.received()[1].find(R"({"leases":[{"offset":5,"lease":17}]})"),
             std::string::npos);
 }
 

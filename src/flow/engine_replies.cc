@@ -30,8 +30,7 @@ void FlowEngine::Impl::take_reply(std::shared_ptr<const Delivery> delivery) {
   const std::string& id = delivery->message.conversation;
   if (id.empty()) {
     log_warn("flow", config_.name + ": a reply names no conversation and is dropped");
-    services_.broker.ack({{delivery->group, delivery->offset, delivery->attempt}},
-                         [](const Status&) {});
+    services_.broker.ack({lease_of(*delivery)}, [](const Status&) {});
     replies_->done();
     return stop_if_done();
   }
@@ -50,7 +49,7 @@ void FlowEngine::Impl::pass_reply(const Delivery& delivery,
   auto next = std::make_shared<Conversation>(*conversation);
   const std::string text = reply.text();
   Commit commit;
-  commit.ack = {{delivery.group, delivery.offset, delivery.attempt}};
+  commit.ack = {lease_of(delivery)};
   if (!text.empty()) {
     Message answer = reply;
     answer.id.clear();

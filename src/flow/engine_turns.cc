@@ -131,15 +131,14 @@ void FlowEngine::Impl::turn_over(const std::string& conversation, std::uint64_t 
 
 // Answered together with an earlier message of its burst.
 void FlowEngine::Impl::ack_merged(const Delivery& delivery, const std::string& conversation) {
-  services_.broker.ack({{delivery.group, delivery.offset, delivery.attempt}}, [](const Status&) {});
+  services_.broker.ack({lease_of(delivery)}, [](const Status&) {});
   free(conversation);
   input_->done();
   stop_if_done();
 }
 
 void FlowEngine::Impl::hand_back(const Delivery& delivery, const std::string& conversation) {
-  services_.broker.nack({delivery.group, delivery.offset, delivery.attempt}, 0, false,
-                        "the server stops", [](const Status&) {});
+  services_.broker.nack(lease_of(delivery), 0, false, "the server stops", [](const Status&) {});
   free(conversation);
   input_->done();
   stop_if_done();

@@ -26,9 +26,8 @@ Turn::Turn(Parts& parts, Delivery delivery, std::vector<Message> followers,
       next_(std::make_shared<Conversation>(*conversation_)),
       done_(std::move(done)),
       stream_(parts.streams, delivery_.message.id),
-      lease_(std::make_shared<LeaseKeeper>(
-          parts.broker, parts.executor,
-          LeaseRef{delivery_.group, delivery_.offset, delivery_.attempt}, parts.lease_ms)),
+      lease_(std::make_shared<LeaseKeeper>(parts.broker, parts.executor, lease_of(delivery_),
+                                           parts.lease_ms)),
       begin_us_(parts.clock.steady_us()) {
   const Budget& ours = parts_.config.budget;
   const Message& message = delivery_.message;

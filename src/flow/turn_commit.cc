@@ -105,7 +105,7 @@ void Turn::commit(std::string finish) {
   Json state = qiao::to_json(*next_);
   state["route"] = decision_.route;
   note("conversation", std::move(state));
-  commit_.ack = {{delivery_.group, delivery_.offset, delivery_.attempt}};
+  commit_.ack = {lease_of(delivery_)};
   commit_.chunks = stream_.prepare_end(reply_, stream_end());
   send_commit(1);
 }
@@ -205,8 +205,8 @@ void Turn::abandon(bool hand_it_back) {
 // The message comes again; the live view starts anew then.
 void Turn::hand_back(std::int64_t delay_ms, bool counts, const std::string& reason) {
   stream_.reset(reason);
-  parts_.broker.nack({delivery_.group, delivery_.offset, delivery_.attempt}, delay_ms, counts,
-                     reason, [](const Status&) {});  // refused: the lease runs out instead
+  parts_.broker.nack(lease_of(delivery_), delay_ms, counts, reason,
+                     [](const Status&) {});  // refused: the lease runs out instead
   over();
 }
 

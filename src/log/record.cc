@@ -80,6 +80,7 @@ void put(std::string& out, const Leased& r) {
   put_varint(out, r.offset);
   put_varint(out, r.attempt);
   put_signed(out, r.until_ms);
+  put_varint(out, r.lease);
 }
 void put(std::string& out, const Acked& r) {
   put_signed(out, r.time_ms);
@@ -221,6 +222,7 @@ bool take(WireReader& in, Leased& r) {
   r.offset = in.varint();
   const std::uint64_t attempt = in.varint();
   r.until_ms = in.signed_varint();
+  if (!in.at_end()) r.lease = in.varint();  // records of before have no name
   r.attempt = static_cast<std::uint32_t>(attempt);
   return attempt <= UINT32_MAX;
 }

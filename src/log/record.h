@@ -101,6 +101,7 @@ struct Leased {
   std::uint64_t offset = 0;  // of the message
   std::uint32_t attempt = 0;
   std::int64_t until_ms = 0;
+  std::uint64_t lease = 0;  // its name: no other lease of the message has it; 0: of before names
 };
 struct Acked {
   std::int64_t time_ms = 0;

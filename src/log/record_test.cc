@@ -29,7 +29,7 @@ std::vector<Record> one_of_each() {
   return {record::Published{message},
           record::GroupCreated{1, spec()},
           record::GroupDeleted{2, "desk"},
-          record::Leased{3, "desk", "ann", 42, 2, 1'700'000'000'000},
+          record::Leased{3, "desk", "ann", 42, 2, 1'700'000'000'000, 9},
           record::Acked{4, "desk", 42},
           record::Nacked{5, "desk", 42, 99, false, "not mine"},
           record::Extended{6, "desk", 42, -1},
@@ -81,6 +81,10 @@ TEST(Record, FieldsAreNotMixedUp) {
   EXPECT_FALSE(value.counts);
   EXPECT_EQ(value.reason, "not mine");
 
+  const auto leased = decode_record(encode(one_of_each()[3]));
+  ASSERT_TRUE(leased);
+  EXPECT_EQ(std::get<record::Leased>(*leased).lease, 9U);
+
   const auto joined = decode_record(encode(one_of_each()[15]));
   ASSERT_TRUE(joined);
   EXPECT_EQ(std::get<record::Joined>(*joined).followers, (std::vector<std::uint64_t>{43, 45}));
@@ -98,6 +102,7 @@ std::string before(const Record& record) {
   if (std::holds_alternative<record::GroupCreated>(record))
     return bytes.substr(0, bytes.size() - kDelivery);
   if (std::holds_alternative<record::Nacked>(record)) return bytes.substr(0, bytes.size() - 1);
+  if (std::holds_alternative<record::Leased>(record)) return bytes.substr(0, bytes.size() - 1);
   return {};
 }
 
@@ -105,6 +110,10 @@ TEST(Record, ThoseOfTheVersionBeforeAreRead) {
   const auto created = decode_record({1, before(record::GroupCreated{1, spec()})});
   ASSERT_TRUE(created);
   EXPECT_EQ(std::get<record::GroupCreated>(*created).spec, spec());
+  const auto leased = decode_record({3, before(one_of_each()[3])});
+  ASSERT_TRUE(leased);
+  EXPECT_EQ(std::get<record::Leased>(*leased).attempt, 2U);
+  EXPECT_EQ(std::get<record::Leased>(*leased).lease, 0U);
   const auto nacked = decode_record({5, before(one_of_each()[5])});
   ASSERT_TRUE(nacked);
   EXPECT_EQ(std::get<record::Nacked>(*nacked).reason, "not mine");

@@ -89,11 +89,9 @@ Json to_json(const GroupInfo& info) {
 }
 
 Json to_json(const Delivery& delivery) {
-  Json json{{"group", delivery.group},
-            {"offset", delivery.offset},
-            {"attempt", delivery.attempt},
-            {"until_ms", delivery.until_ms},
-            {"message", qiao::to_json(delivery.message)}};
+  Json json{{"group", delivery.group},       {"offset", delivery.offset},
+            {"attempt", delivery.attempt},   {"lease", delivery.lease},
+            {"until_ms", delivery.until_ms}, {"message", qiao::to_json(delivery.message)}};
   if (!delivery.followers.empty()) json["followers"] = to_json(delivery.followers);
   if (!delivery.receipts.empty()) json["receipts"] = to_json(delivery.receipts);
   return json;
@@ -190,8 +188,7 @@ void remove(const ApiServices& services, const Call& call) {
 // What a consumer that went away was given goes back at once, without eating an attempt.
 void hand_back(Broker& broker, const std::vector<Delivery>& deliveries) {
   for (const Delivery& delivery : deliveries) {
-    broker.nack({delivery.group, delivery.offset, delivery.attempt}, 0, false,
-                "the consumer went away", [](const Status&) {});
+    broker.nack(lease_of(delivery), 0, false, "the consumer went away", [](const Status&) {});
   }
 }
 
@@ -242,12 +239,13 @@ void read_lease(Fields& fields, LeaseRef& lease) {
   if (!offset) fields.fault("'offset' is missing");
   lease.offset = static_cast<std::uint64_t>(offset.value_or(0));
   lease.attempt = static_cast<std::uint32_t>(fields.integer("attempt", 0, UINT32_MAX).value_or(0));
+  lease.lease = static_cast<std::uint64_t>(fields.integer("lease", 0, INT64_MAX).value_or(0));
 }
 
 Status read_leases(const std::string& group, const Json* list, std::vector<LeaseRef>& leases) {
   if (list == nullptr || list->empty() || list->size() > kAckMax) {
     return invalid_argument("'leases' is a list of 1 to " + std::to_string(kAckMax) +
-                            " leases, each {\"offset\", \"attempt\"}");
+                            " leases, each {\"offset\", \"lease\"}");
   }
   for (const Json& item : *list) {
     LeaseRef& lease = leases.emplace_back();

@@ -218,6 +218,10 @@ server::Readiness App::Impl::readiness() {
     out.waiting.emplace_back("the server is stopping");
     return out;
   }
+  if (const std::optional<Error> failed = broker_->failure()) {
+    out.waiting.push_back("the log: " + failed->message);
+    return out;
+  }
   for (const auto& [name, model] : models_) {
     const ModelInfo info = model->info();
     if (info.ready) continue;

@@ -18,7 +18,7 @@ struct HandedOut {
   std::string group;
   std::string conversation;
   std::uint64_t offset = 0;
-  std::uint32_t attempt = 0;
+  std::uint64_t lease = 0;  // its name
   std::string id;
   std::int64_t at_ms = 0;     // in virtual time
   std::int64_t until_ms = 0;  // the lease's end; moves with extensions

@@ -64,6 +64,10 @@ class DiskFull(unittest.TestCase):
             self.assertEqual(self.ids(server), acked)
             self.assertEqual(server.call("GET", "/v1/topics")[0], 200)
             self.assertEqual(server.call("GET", "/healthz", key=None)[0], 200)
+            # It is not ready for work any more, and says why.
+            status, ready = server.call("GET", "/readyz", key=None)
+            self.assertEqual((status, ready["ready"]), (503, False))
+            self.assertIn("No space left", ready["waiting"][0])
             # Still refused, still with the reason; never a silent loss.
             status, again = server.publish("full.test", {"text": "more"})
             self.assertEqual(status, 503)
@@ -75,6 +79,7 @@ class DiskFull(unittest.TestCase):
             server.start()
             self.assertEqual(self.ids(server), acked)
             self.assertEqual(server.publish("full.test", {"id": "after", "text": "x"})[0], 200)
+            self.assertEqual(server.call("GET", "/readyz", key=None)[0], 200)
             server.stop()
 
     def test_starting_on_a_full_disk_says_so(self):

@@ -60,7 +60,7 @@ class Consumer(threading.Thread):
         identity = delivery["message"]["id"]
         if identity in self.acked:
             self.again.append(identity)
-        lease = {"leases": [{"offset": delivery["offset"], "attempt": delivery["attempt"]}]}
+        lease = {"leases": [{"offset": delivery["offset"], "lease": delivery["lease"]}]}
         if self.server.call("POST", GROUP + "/ack", lease)[0] == 200:
             self.acked.add(identity)
 

@@ -114,15 +114,12 @@ class BrokerHarness {
         [&](auto done) { broker_->lease(group, consumer, count, 0, std::move(done)); });
   }
   Status ack(const Delivery& delivery) {
-    return call<void>([&](auto done) {
-      broker_->ack({{delivery.group, delivery.offset, delivery.attempt}}, std::move(done));
-    });
+    return call<void>([&](auto done) { broker_->ack({lease_of(delivery)}, std::move(done)); });
   }
   Status nack(const Delivery& delivery, std::int64_t delay_ms = 0, bool counts = true,
               const std::string& reason = "no") {
     return call<void>([&](auto done) {
-      broker_->nack({delivery.group, delivery.offset, delivery.attempt}, delay_ms, counts, reason,
-                    std::move(done));
+      broker_->nack(lease_of(delivery), delay_ms, counts, reason, std::move(done));
     });
   }
   Result<Page> read(const std::string& pattern, std::uint64_t from = 0, std::size_t limit = 1'000) {

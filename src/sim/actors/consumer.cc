@@ -21,7 +21,7 @@ HandedOut entry_of(const Delivery& delivery, std::int64_t lease_ms, const World&
   entry.group = delivery.group;
   entry.conversation = delivery.message.conversation;
   entry.offset = delivery.offset;
-  entry.attempt = delivery.attempt;
+  entry.lease = delivery.lease;
   entry.id = delivery.message.id;
   entry.at_ms = world.agenda.now_us() / 1'000;
   entry.until_ms = entry.at_ms + lease_ms;
@@ -33,14 +33,9 @@ HandedOut entry_of(const Delivery& delivery, std::int64_t lease_ms, const World&
 HandedOut* find(Journal& journal, const LeaseRef& lease) {
   const auto entry =
       std::find_if(journal.handed_out.rbegin(), journal.handed_out.rend(), [&](const auto& one) {
-        return one.group == lease.group && one.offset == lease.offset &&
-               one.attempt == lease.attempt;
+        return one.group == lease.group && one.offset == lease.offset && one.lease == lease.lease;
       });
   return entry == journal.handed_out.rend() ? nullptr : &*entry;
-}
-
-LeaseRef lease_of(const Delivery& delivery) {
-  return {delivery.group, delivery.offset, delivery.attempt};
 }
 
 }  // namespace

@@ -163,33 +163,29 @@ void Run::collect() {
     }
     for (const Delivery& delivery : *deliveries) {
       delivered_[lease.group].push_back(delivery);
-      known_[lease.group][delivery.message.text()] = delivery;
+      known_[lease.group][delivery.message.text()].push_back(delivery);
       reply_to_[delivery.message.text()] = delivery.message.reply_to;
     }
     return true;
   });
 }
 
-const Delivery* Run::held(const std::string& group, const std::string& text) const {
-  const auto texts = known_.find(group);
-  if (texts == known_.end()) return nullptr;
-  const auto found = texts->second.find(text);
-  return found == texts->second.end() ? nullptr : &found->second;
-}
-
-// GROUP "TEXT" [attempt N]: the lease of the delivery seen last, or of an earlier attempt.
+// GROUP "TEXT" [attempt N | delivery N]: the lease of the delivery seen last, of the N-th, or what
+// is known by its attempt alone.
 LeaseRef Run::lease_of(Words& words, Status& status) {
   const std::string group = words.word("the group's name");
   const std::string text = words.text();
-  const Delivery* delivery = held(group, text);
-  if (delivery == nullptr) {
-    status = unmet("group " + group + " never delivered " + in_quotes(text));
+  const std::vector<Delivery>& seen = known_[group][text];
+  std::size_t number = seen.size();
+  if (words.take_if("delivery")) number = words.number("a number from 1");
+  if (number < 1 || number > seen.size()) {
+    status = unmet("group " + group + " delivered " + in_quotes(text) + " " +
+                   std::to_string(seen.size()) + " times");
     return {};
   }
-  LeaseRef lease{group, delivery->offset, delivery->attempt};
-  if (words.take_if("attempt"))
-    lease.attempt = static_cast<std::uint32_t>(words.number("an attempt"));
-  return lease;
+  const Delivery& delivery = seen[number - 1];
+  if (!words.take_if("attempt")) return qiao::lease_of(delivery);
+  return {group, delivery.offset, static_cast<std::uint32_t>(words.number("an attempt"))};
 }
 
 Status Run::ack(Words& words) {

@@ -106,7 +106,6 @@ class Run {
   static StepReceipt step_receipt(Words& words);
   Result<std::uint64_t> letter_offset(const std::string& subject, const std::string& text);
   Message message(Words& words);
-  const Delivery* held(const std::string& group, const std::string& text) const;
   LeaseRef lease_of(Words& words, Status& status);
   void collect();
   void forget();
@@ -139,13 +138,13 @@ class Run {
 
   testing::BrokerHarness bus_;
   int last_line_ = 0;
-  std::optional<Error> failed_;                                   // by the command before
-  Published published_;                                           // by the last publish
-  std::vector<Lease> leases_;                                     // waiting for an answer
-  std::map<std::string, std::deque<Delivery>> delivered_;         // by group, not yet expected
-  std::map<std::string, std::map<std::string, Delivery>> known_;  // by group and text
-  std::map<std::pair<std::string, std::string>, Joined> joins_;   // by group and text
-  std::map<std::string, std::string> reply_to_;                   // by text
+  std::optional<Error> failed_;                            // by the command before
+  Published published_;                                    // by the last publish
+  std::vector<Lease> leases_;                              // waiting for an answer
+  std::map<std::string, std::deque<Delivery>> delivered_;  // by group, not yet expected
+  std::map<std::string, std::map<std::string, std::vector<Delivery>>> known_;  // by group, text
+  std::map<std::pair<std::string, std::string>, Joined> joins_;                // by group and text
+  std::map<std::string, std::string> reply_to_;                                // by text
   std::map<std::string, Subscriber> subscribers_;
   std::map<std::string, std::shared_ptr<std::optional<Result<Message>>>> requests_;
   std::map<std::string, std::string> request_ids_;

@@ -38,7 +38,7 @@ Backoff Run::take_backoff(Words& words) {
   return backoff;
 }
 
-// GROUP "TEXT" [attempt N] for TIME [reason "TEXT"]
+// GROUP "TEXT" [attempt N | delivery N] for TIME [reason "TEXT"]
 Park Run::parking(Words& words, Status& status) {
   Park park;
   park.lease = lease_of(words, status);
@@ -81,8 +81,8 @@ Status Run::join(Words& words) {
   QIAO_TRY(words.finish());
   QIAO_TRY(known);
   std::string text;
-  for (const auto& [said, delivery] : known_[lease.group]) {
-    if (delivery.offset == lease.offset) text = said;
+  for (const auto& [said, seen] : known_[lease.group]) {
+    if (!seen.empty() && seen.back().offset == lease.offset) text = said;
   }
   joins_[{lease.group, text}] = bus_.begin<std::vector<StoredMessage>>(
       [&](auto done) { bus_.broker().join(lease, wait_ms, done); });
