@@ -195,6 +195,9 @@ class Broker {
 
   // Idempotent for an equal spec; another spec under the same name is `already_exists`.
   void create_group(GroupSpec spec, Done<void> done);
+  // Creates it, or gives the one that exists these settings; where it started stays.
+  // `already_exists` when the pattern or the order is another.
+  void set_group(GroupSpec spec, Done<void> done);
   void delete_group(std::string group, Done<void> done);
   // Up to `count` messages; waits up to `wait_ms` for the first one, then returns empty.
   // `cancel_wait` below ends a wait early.

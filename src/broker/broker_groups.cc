@@ -88,6 +88,21 @@ void Broker::Impl::create_group(GroupSpec spec, const Done<void>& done) {
   if (!appended) done(appended.error());
 }
 
+void Broker::Impl::set_group(GroupSpec spec, const Done<void>& done) {
+  const GroupState* group = state_.group(spec.name);
+  if (group == nullptr) return create_group(std::move(spec), done);
+  spec.start = group->spec().start;
+  if (group->spec() == spec) return when_durable(done);
+  if (Status checked = check_spec(spec); !checked) return done(std::move(checked));
+  if (spec.pattern != group->spec().pattern || spec.ordered != group->spec().ordered) {
+    return done(Error{Code::kAlreadyExists,
+                      "group '" + spec.name + "' exists for '" + group->spec().pattern +
+                          "'; delete it first: DELETE /v1/groups/" + spec.name});
+  }
+  const auto appended = append({{}, {record::GroupCreated{time_.now_ms(), std::move(spec)}}}, done);
+  if (!appended) done(appended.error());
+}
+
 void Broker::Impl::delete_group(const std::string& name, const Done<void>& done) {
   if (state_.group(name) == nullptr) return done(no_group(name));
   const auto appended = append({{}, {record::GroupDeleted{time_.now_ms(), name}}}, done);

@@ -53,6 +53,10 @@ class GroupState {
   explicit GroupState(GroupSpec spec) : spec_(std::move(spec)) {}
 
   [[nodiscard]] const GroupSpec& spec() const { return spec_; }
+  // Ignored when another pattern or order is meant: its messages are what they are.
+  void configure(const GroupSpec& spec) {
+    if (spec.pattern == spec_.pattern && spec.ordered == spec_.ordered) spec_ = spec;
+  }
   // Requires: place.offset is above all added before.
   void add(broker::Place place, const broker::Facts& facts = {});
   void lease(const record::Leased& leased);

@@ -109,7 +109,7 @@ bool State::keeps(std::string_view subject, std::uint64_t offset) const {
 
 void State::apply_group_created(std::uint64_t offset, const record::GroupCreated& created) {
   const auto [found, made] = groups_.try_emplace(created.spec.name, created.spec);
-  if (!made) return;
+  if (!made) return found->second.configure(created.spec);
   group_tree_.insert(created.spec.pattern, &found->second);
   const GroupStart& start = created.spec.start;
   if (start.at == GroupStart::At::kNow) return;

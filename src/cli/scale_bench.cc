@@ -83,8 +83,7 @@ Result<Deliveries> ScaleBench::lease() {
 
 Status ScaleBench::ack(const Deliveries& deliveries) {
   std::vector<LeaseRef> leases;
-  for (const Delivery& delivery : deliveries)
-    leases.push_back({delivery.group, delivery.offset, delivery.attempt});
+  for (const Delivery& delivery : deliveries) leases.push_back(lease_of(delivery));
   return wait_for<void>([&](auto done) { rig_.broker().ack(std::move(leases), std::move(done)); });
 }
 

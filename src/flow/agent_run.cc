@@ -164,7 +164,32 @@ void AgentRun::tools_done() {
 
 // ---- drafts
 
+// Only a model can take what was said since: to others it is the next turn.
+void AgentRun::at_safe_point(std::function<void(AgentRun&, bool steered)> then) {
+  const bool by_model = agent_.kind == AgentKind::kModel || agent_.kind == AgentKind::kTable;
+  if (!steer_ || !by_model) return then(*this, false);
+  steer_([weak = weak_from_this(), then = std::move(then)](const std::string& more) {
+    const auto self = weak.lock();
+    if (!self || self->over_) return;
+    if (!more.empty()) self->take_steering(more);
+    then(*self, !more.empty());
+  });
+}
+
+// After the answers of tools it is a message of its own.
+void AgentRun::take_steering(const std::string& more) {
+  if (task_.exchange.empty()) {
+    task_.text += "\n" + more;
+  } else {
+    task_.exchange.push_back({Role::kUser, more, {}, {}});
+  }
+}
+
 void AgentRun::draft() {
+  at_safe_point([](AgentRun& self, bool) { self.make_draft(); });
+}
+
+void AgentRun::make_draft() {
   const std::int64_t left_us = deadline_us_ - parts_.clock.steady_us();
   if (left_us <= 0) return no_draft({Code::kDeadline, "the turn's time is over"});
   if (task_.exchange.empty()) ++attempt_;
@@ -208,7 +233,7 @@ void AgentRun::drafted(Result<Draft> result) {
     return call_models_tools(draft_.tool_calls, 0);
   }
   if (!draft_.by_model) return accept("none");
-  judge();
+  at_safe_point([](AgentRun& self, bool steered) { steered ? self.make_draft() : self.judge(); });
 }
 
 void AgentRun::call_models_tools(std::vector<ToolCall> calls, std::size_t index) {
@@ -267,7 +292,7 @@ void AgentRun::judged(std::vector<Verdict> verdicts) {
   stream_.reset(rejected->filter + ": " + rejected->reason);
   task_.rejection = rejected->reason;
   task_.exchange.clear();
-  if (attempt_ <= agent_.retries) return draft();
+  if (++rejected_ <= agent_.retries) return draft();
   no_draft({Code::kModelFailed,
             "no draft passed the filter " + rejected->filter + ": " + rejected->reason});
 }

@@ -39,11 +39,15 @@ class AgentRun : public std::enable_shared_from_this<AgentRun> {
 
   using Note = std::function<void(std::string_view type, Json data)>;
   using Done = std::function<void(Answer)>;
+  // Gives what the user said since, "" = nothing, to a function that goes on.
+  using Steer = std::function<void(const std::function<void(std::string more)>& then)>;
 
   // `deadline_us`: steady time after which no draft is begun.
   AgentRun(Parts& parts, AgentTask task, std::int64_t deadline_us, TurnStream& stream, Note note,
            Done done);
 
+  // Asked at safe points: before each draft and when one is made. Requires: before start().
+  void when_steered(Steer steer) { steer_ = std::move(steer); }
   void start();
   // Ends it: the model stops, `done` never runs.
   void cancel();
@@ -59,7 +63,10 @@ class AgentRun : public std::enable_shared_from_this<AgentRun> {
   void tools_done();
   [[nodiscard]] std::string effect_key(const std::string& tool, const Json& arguments);
 
+  void at_safe_point(std::function<void(AgentRun&, bool steered)> then);
+  void take_steering(const std::string& more);
   void draft();
+  void make_draft();
   void show(std::string_view piece);
   void drafted(Result<Draft> draft);
   void call_models_tools(std::vector<ToolCall> calls, std::size_t index);
@@ -78,10 +85,12 @@ class AgentRun : public std::enable_shared_from_this<AgentRun> {
   TurnStream& stream_;
   Note note_;
   Done done_;
+  Steer steer_;
   Answer answer_;
   Draft draft_;
   Processor::Cancel cancel_;
-  int attempt_ = 0;
+  int attempt_ = 0;   // drafts begun
+  int rejected_ = 0;  // drafts that did not pass
   int tool_rounds_ = 0;
   std::map<std::string, int> calls_;  // by effect key, how often
   bool first_text_ = true;

@@ -17,13 +17,13 @@ Consumer::Consumer(Broker& broker, Executor& executor, std::string group, std::s
       handle_(std::move(handle)) {}
 
 void Consumer::start(GroupSpec spec, Broker::Done<void> started) {
-  broker_.create_group(std::move(spec),
-                       on_loop(executor_, shared_from_this(),
-                               [started = std::move(started)](Consumer& self, Status created) {
-                                 self.started_ = created.has_value();
-                                 self.lease();
-                                 started(std::move(created));
-                               }));
+  broker_.set_group(std::move(spec),
+                    on_loop(executor_, shared_from_this(),
+                            [started = std::move(started)](Consumer& self, Status created) {
+                              self.started_ = created.has_value();
+                              self.lease();
+                              started(std::move(created));
+                            }));
 }
 
 void Consumer::done() {
@@ -62,34 +62,55 @@ void Consumer::leased(Result<std::vector<Delivery>> deliveries) {
   lease();
 }
 
-LeaseKeeper::LeaseKeeper(Broker& broker, Executor& executor, LeaseRef lease, std::int64_t lease_ms)
-    : broker_(broker), executor_(executor), lease_(std::move(lease)), lease_ms_(lease_ms) {}
+LeaseKeeper::LeaseKeeper(Places places, LeaseRef lease, std::int64_t lease_ms, bool watched)
+    : places_(places), lease_(std::move(lease)), lease_ms_(lease_ms), watched_(watched) {}
 
 LeaseKeeper::~LeaseKeeper() {
-  executor_.cancel(timer_);
+  places_.executor.cancel(timer_);
 }
 
 void LeaseKeeper::start(std::function<void()> lost) {
   lost_ = std::move(lost);
+  hold(places_.clock.steady_us());
+  watch();
   arm();
 }
 
 void LeaseKeeper::arm() {
-  timer_ = executor_.post_after(lease_ms_ / 3, [weak = weak_from_this()] {
+  timer_ = places_.executor.post_after(lease_ms_ / 3, [weak = weak_from_this()] {
     if (const auto self = weak.lock()) self->extend();
   });
 }
 
 void LeaseKeeper::extend() {
-  broker_.extend(
-      lease_, lease_ms_,
-      on_loop(executor_, shared_from_this(), [](LeaseKeeper& self, Result<std::int64_t> until) {
-        // Overloaded and the like: there are two more tries before it runs out.
-        const bool gone = !until && (until.error().code == Code::kConflict ||
-                                     until.error().code == Code::kNotFound);
-        if (gone) return self.lost_();
-        self.arm();
-      }));
+  watch();
+  const std::int64_t from_us = places_.clock.steady_us();
+  places_.broker.extend(lease_, lease_ms_,
+                        on_loop(places_.executor, shared_from_this(),
+                                [from_us](LeaseKeeper& self, Result<std::int64_t> until) {
+                                  // Overloaded and the like: there are two more tries before it
+                                  // runs out.
+                                  const bool gone =
+                                      !until && (until.error().code == Code::kConflict ||
+                                                 until.error().code == Code::kNotFound);
+                                  if (gone) return self.lose();
+                                  if (until) self.hold(from_us);
+                                  self.arm();
+                                }));
+}
+
+// The next call ends this one, so that no end of the lease falls between two.
+void LeaseKeeper::watch() {
+  if (!watched_) return;
+  places_.broker.join(lease_, kWatchMs,
+                      on_loop(places_.executor, shared_from_this(),
+                              [](LeaseKeeper& self, Result<std::vector<StoredMessage>> joined) {
+                                if (!joined && joined.error().code == Code::kConflict) self.lose();
+                              }));
+}
+
+void LeaseKeeper::lose() {
+  if (const auto lost = std::exchange(lost_, {})) lost();
 }
 
 }  // namespace qiao::flow

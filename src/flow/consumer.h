@@ -6,6 +6,7 @@
 #include <memory>
 #include <string>
 
+#include "base/clock.h"
 #include "base/executor.h"
 #include "broker/broker.h"
 
@@ -23,7 +24,7 @@ class Consumer : public std::enable_shared_from_this<Consumer> {
   Consumer(Broker& broker, Executor& executor, std::string group, std::size_t messages_max,
            Handle handle);
 
-  // Creates the group, then begins to consume. `started` runs once.
+  // Creates the group, or gives it these settings, then begins to consume. `started` runs once.
   void start(GroupSpec spec, Broker::Done<void> started);
   // One message is acked, nacked or given up.
   void done();
@@ -50,24 +51,38 @@ class Consumer : public std::enable_shared_from_this<Consumer> {
 };
 
 // Extends the lease of one message until destroyed, so that a slow turn is not given to another
-// consumer. `lost` runs when the lease is gone. Flow loop only.
+// consumer. `lost` runs once when the lease is gone; with `watched`, as soon as it is. Flow loop
+// only.
 class LeaseKeeper : public std::enable_shared_from_this<LeaseKeeper> {
  public:
-  LeaseKeeper(Broker& broker, Executor& executor, LeaseRef lease, std::int64_t lease_ms);
+  static constexpr std::int64_t kWatchMs = 60'000;  // one long poll; each extension begins another
+
+  struct Places {
+    Broker& broker;
+    Executor& executor;
+    const Clock& clock;
+  };
+  LeaseKeeper(Places places, LeaseRef lease, std::int64_t lease_ms, bool watched);
   ~LeaseKeeper();
   LeaseKeeper(const LeaseKeeper&) = delete;
   LeaseKeeper& operator=(const LeaseKeeper&) = delete;
 
   void start(std::function<void()> lost);
+  // Of a lease that is gone: it had not run out, so somebody ended it.
+  [[nodiscard]] bool was_in_time() const { return places_.clock.steady_us() < held_until_us_; }
 
  private:
   void arm();
   void extend();
+  void watch();
+  void hold(std::int64_t from_us) { held_until_us_ = from_us + lease_ms_ * 1'000; }
+  void lose();
 
-  Broker& broker_;
-  Executor& executor_;
+  const Places places_;
   const LeaseRef lease_;
   const std::int64_t lease_ms_;
+  const bool watched_;
+  std::int64_t held_until_us_ = 0;
   std::function<void()> lost_;
   Executor::TimerId timer_ = 0;
 };

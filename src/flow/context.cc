@@ -141,7 +141,7 @@ std::string join_given(const std::vector<Piece>& knowledge, const std::vector<Pi
   return given;
 }
 
-void record(std::vector<ContextPart>& parts, const std::vector<Piece>& pieces) {
+void add_parts(std::vector<ContextPart>& parts, const std::vector<Piece>& pieces) {
   for (const Piece& piece : pieces) parts.push_back(piece.part);
 }
 
@@ -236,9 +236,9 @@ Context build_context(const AgentTask& task, std::string_view figures,
   context.turns.insert(context.turns.end(), task.exchange.begin(), task.exchange.end());
 
   context.parts.push_back(system.part);
-  record(context.parts, history);
-  record(context.parts, knowledge);
-  record(context.parts, tools);
+  add_parts(context.parts, history);
+  add_parts(context.parts, knowledge);
+  add_parts(context.parts, tools);
   if (!figures.empty()) context.parts.push_back({"figures", "", figure_tokens});
   context.parts.push_back(instruction.part);
   context.parts.push_back(user.part);

@@ -66,20 +66,10 @@ void Conversation::remember(const std::vector<Entity>& found) {
   }
 }
 
-void Conversation::remember_merged(const std::string& message_id) {
-  merged.push_back(message_id);
-  if (merged.size() > kMergedMax) merged.pop_front();
-}
-
-bool Conversation::is_merged(const std::string& message_id) const {
-  return std::find(merged.begin(), merged.end(), message_id) != merged.end();
-}
-
 void Conversation::reset() {
   Conversation fresh;
   fresh.id = id;
   fresh.language = language;
-  fresh.merged = std::move(merged);
   *this = std::move(fresh);
 }
 
@@ -103,7 +93,6 @@ Json to_json(const Conversation& conversation) {
   for (const auto& [kind, entity] : conversation.entities) {
     json["entities"].push_back(to_json(entity));
   }
-  if (!conversation.merged.empty()) json["merged"] = conversation.merged;
   return json;
 }
 
@@ -132,11 +121,6 @@ Conversation conversation_from_json(const std::string& id, const Json& json) {
     std::vector<Entity> found;
     for (const Json& entity : *entities) found.push_back(entity_from_json(entity));
     conversation.remember(found);
-  }
-  if (const Json* merged = member(json, "merged", Json::value_t::array)) {
-    for (const Json& message_id : *merged) {
-      if (message_id.is_string()) conversation.remember_merged(message_id.get<std::string>());
-    }
   }
   return conversation;
 }

@@ -38,7 +38,6 @@ struct Conversation {
   static constexpr std::size_t kMessagesMax = 32;
   static constexpr std::size_t kRememberedBytesMax = 8 << 10;
   static constexpr std::size_t kEntitiesMax = 32;
-  static constexpr std::size_t kMergedMax = 64;
 
   std::string id;
   State state = State::kOpen;
@@ -51,14 +50,11 @@ struct Conversation {
   Json game_state;
   Asked asked;
   std::map<std::string, Entity> entities;  // newest by kind
-  std::deque<std::string> merged;          // ids already answered with an earlier message
   std::deque<RememberedMessage> messages;
   std::int64_t last_ms = 0;
 
   void remember(RememberedMessage message);
   void remember(const std::vector<Entity>& found);
-  void remember_merged(const std::string& message_id);
-  [[nodiscard]] bool is_merged(const std::string& message_id) const;
   // A new conversation under the same id: after its end.
   void reset();
 };

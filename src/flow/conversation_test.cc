@@ -27,7 +27,6 @@ TEST(Conversation, SurvivesItsJson) {
   before.game_state = Json{{"last", "一心一意"}};
   before.asked = {"order_number", "refund", "returns"};
   before.remember({entity("order_number", "QX1"), entity("phone", "123")});
-  before.remember_merged("m2");
 
   const Conversation after = conversation_from_json("c1", to_json(before));
   EXPECT_EQ(after.state, Conversation::State::kPerson);
@@ -39,18 +38,14 @@ TEST(Conversation, SurvivesItsJson) {
   EXPECT_EQ(after.game_state, before.game_state);
   EXPECT_EQ(after.asked.agent, "returns");
   EXPECT_EQ(after.entities.at("order_number").value, "QX1");
-  EXPECT_TRUE(after.is_merged("m2"));
-  EXPECT_FALSE(after.is_merged("m3"));
 }
 
 TEST(Conversation, EventsOfAnyFormMakeAConversation) {
-  for (const char* text :
-       {"null", "[]", "3", "{}", R"({"state":7,"turn":"x","entities":{},"merged":[1]})",
-        R"({"turn":-5,"unknown":1e30,"asked":[],"game_state":"x"})"}) {
+  for (const char* text : {"null", "[]", "3", "{}", R"({"state":7,"turn":"x","entities":{}})",
+                           R"({"turn":-5,"unknown":1e30,"asked":[],"game_state":"x"})"}) {
     const Conversation conversation = conversation_from_json("c", parse_json(text).value());
     EXPECT_EQ(conversation.state, Conversation::State::kOpen) << text;
     EXPECT_GE(conversation.turns, 0) << text;
-    EXPECT_TRUE(conversation.merged.empty()) << text;
   }
 }
 
@@ -59,7 +54,6 @@ TEST(Conversation, RemembersWithinItsBounds) {
   const std::string huge(Conversation::kRememberedBytesMax - 1, 'a');
   for (std::size_t i = 0; i < Conversation::kMessagesMax + 5; ++i) {
     conversation.remember({std::to_string(i), true, huge + "桥桥"});
-    conversation.remember_merged(std::to_string(i));
   }
   EXPECT_EQ(conversation.messages.size(), Conversation::kMessagesMax);
   EXPECT_EQ(conversation.messages.front().id, "5");
@@ -74,19 +68,17 @@ TEST(Conversation, RemembersWithinItsBounds) {
   EXPECT_EQ(conversation.entities.at("kind0").value, "newer");
 }
 
-TEST(Conversation, ResetKeepsLanguageAndMergedIds) {
+TEST(Conversation, ResetKeepsTheLanguage) {
   Conversation conversation;
   conversation.id = "c";
   conversation.language = Language::kChinese;
   conversation.turns = 3;
   conversation.state = Conversation::State::kEnded;
-  conversation.remember_merged("m");
   conversation.reset();
   EXPECT_EQ(conversation.id, "c");
   EXPECT_EQ(conversation.turns, 0);
   EXPECT_EQ(conversation.state, Conversation::State::kOpen);
   EXPECT_EQ(conversation.language, Language::kChinese);
-  EXPECT_TRUE(conversation.is_merged("m"));
 }
 
 std::shared_ptr<Conversation> numbered(int number) {

@@ -46,8 +46,7 @@ FlowEngine::Impl::Impl(FlowConfig config, FlowServices services, FlowOptions opt
       services_(std::move(services)),
       options_(options),
       pool_(services_.workers),
-      store_(options.conversations_max),
-      gatherer_(config_.turn, services_.executor, services_.clock) {}
+      store_(options.conversations_max) {}
 
 FlowEngine::Impl::~Impl() {
   pool_.stop();  // its jobs use the rest
@@ -131,26 +130,19 @@ void FlowEngine::Impl::start(Broker::Done<void> started) {
   replies_ =
       std::make_shared<flow::Consumer>(services_.broker, services_.executor, group + ".replies",
                                        options_.turns_max, handle(&Impl::take_reply));
-  if (gatherer_.waits()) {
-    has_live_ = true;
-    live_ = services_.broker.subscribe(
-        config_.input, std::nullopt,
-        flow::on_loop(services_.executor, self,
-                      [](Impl& impl, StoredMessage message) { impl.gatherer_.seen(message); }));
-  }
   arm_idle();
   replies_->start(group_spec(group + ".replies", config_.replies, options_),
                   [self, group, started = std::move(started)](Status created) {
                     if (!created) return started(std::move(created));
-                    self->input_->start(group_spec(group, self->config_.input, self->options_),
-                                        started);
+                    GroupSpec spec = group_spec(group, self->config_.input, self->options_);
+                    spec.busy = self->config_.turn.busy;
+                    self->input_->start(std::move(spec), started);
                   });
 }
 
 void FlowEngine::Impl::stop(std::int64_t grace_ms, std::function<void()> stopped) {
   stopped_.push_back(std::move(stopped));
   if (!std::exchange(stopping_, true)) {
-    if (has_live_) services_.broker.unsubscribe(live_);
     if (input_) input_->stop();
     if (replies_) replies_->stop();
     services_.executor.cancel(idle_timer_);
@@ -182,9 +174,9 @@ void FlowEngine::Impl::call_stopped() {
 
 void FlowEngine::Impl::cancel(const std::string& message_id) {
   for (const auto& [offset, turn] : turns_) {
-    if (turn->message_id() != message_id) continue;
-    const auto cancelled = turn;
-    return cancelled->cancel();
+    if (!turn->answers(message_id)) continue;
+    const auto left = turn;
+    return left->leave(message_id);
   }
 }
 

@@ -11,9 +11,9 @@
 #include "flow/consumer.h"
 #include "flow/conversation.h"
 #include "flow/engine.h"
-#include "flow/gather.h"
 #include "flow/parts.h"
 #include "flow/turn.h"
+#include "flow/turn_gate.h"
 #include "flow/work_pool.h"
 
 namespace qiao {
@@ -45,10 +45,10 @@ class FlowEngine::Impl : public std::enable_shared_from_this<FlowEngine::Impl> {
   void begin(std::shared_ptr<const Delivery> delivery);
   void admit(const std::shared_ptr<const Delivery>& delivery,
              const std::shared_ptr<Conversation>& conversation);
-  void run_turn(const Delivery& delivery, std::vector<Message> followers,
-                std::shared_ptr<Conversation> conversation);
+  void pass_gate(const Delivery& delivery, const std::shared_ptr<Conversation>& conversation);
+  void run_turn(Delivery delivery, std::shared_ptr<Conversation> conversation);
   void turn_over(const std::string& conversation, std::uint64_t offset);
-  void ack_merged(const Delivery& delivery, const std::string& conversation);
+  void message_over(const std::string& conversation);
 
   // Answers of outside consumers (engine_replies.cc)
   void take_reply(std::shared_ptr<const Delivery> delivery);
@@ -76,12 +76,11 @@ class FlowEngine::Impl : public std::enable_shared_from_this<FlowEngine::Impl> {
   std::unique_ptr<flow::Parts> parts_;
 
   ConversationStore store_;
-  flow::Gatherer gatherer_;
   std::shared_ptr<flow::Consumer> input_;
   std::shared_ptr<flow::Consumer> replies_;
-  Broker::SubscriptionId live_ = 0;
-  bool has_live_ = false;
-  std::map<std::uint64_t, std::shared_ptr<flow::Turn>> turns_;     // by offset of the message
+  std::map<std::string, std::shared_ptr<flow::TurnGate>>
+      gates_;                                                   // those that wait, by conversation
+  std::map<std::uint64_t, std::shared_ptr<flow::Turn>> turns_;  // by offset of the message
   std::map<std::string, std::deque<std::function<void()>>> busy_;  // what waits, by conversation
   Executor::TimerId idle_timer_ = 0;
   bool stopping_ = false;

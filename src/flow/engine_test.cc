@@ -279,48 +279,6 @@ TEST_F(EngineTest, TellsWhatItLacks) {
   EXPECT_EQ(rig_.reply(), "We sell umbrellas.");
 }
 
-constexpr const char* kBurst = R"(flow: f
-turn: { settle: 800ms, max_wait: 2s }
-routes:
-  - { name: both, when: { words: [ two ] }, to: agent.both }
-  - { name: else, otherwise: true, to: agent.one }
-agents:
-  both: { kind: template, template: both }
-  one: { kind: template, template: one }
-)";
-
-class BurstTest : public EngineTest {
- protected:
-  BurstTest() : EngineTest(kBurst) {}
-};
-
-TEST_F(BurstTest, MessagesWithinSettleAreOneTurn) {
-  start();
-  rig_.say("one");
-  rig_.loop->advance_ms(500);
-  Message second = text_message("f.in", "two", "c1");
-  second.reply_to = "inbox.2";
-  rig_.publish(second);
-  rig_.loop->advance_ms(700);
-  EXPECT_TRUE(rig_.replies().empty());
-  rig_.loop->advance_ms(200);
-  EXPECT_THAT(rig_.replies(), ElementsAre("both"));
-  EXPECT_THAT(rig_.replies("inbox.2"), ElementsAre("both"));
-  EXPECT_THAT(rig_.events("turn").at(0)["merged"], SizeIs(1));
-  rig_.say("alone");
-  rig_.loop->advance_ms(900);
-  EXPECT_THAT(rig_.replies(), ElementsAre("both", "one"));
-}
-
-TEST_F(BurstTest, MaxWaitEndsABurst) {
-  start();
-  for (int i = 0; i < 5; ++i) {
-    rig_.say("one");
-    rig_.loop->advance_ms(500);
-  }
-  EXPECT_THAT(rig_.replies(), SizeIs(1));
-}
-
 constexpr const char* kGame = R"(flow: f
 routes:
   - { name: games, like: [ idiom chain, 成语接龙 ], to: agent.chain }

@@ -86,9 +86,6 @@ void FlowEngine::Impl::begin(std::shared_ptr<const Delivery> delivery) {
 
 void FlowEngine::Impl::admit(const std::shared_ptr<const Delivery>& delivery,
                              const std::shared_ptr<Conversation>& conversation) {
-  if (conversation->is_merged(delivery->message.id)) {
-    return ack_merged(*delivery, conversation->id);
-  }
   const std::int64_t idle_ms = config_.end.idle_ms;
   const bool idle = idle_ms > 0 && conversation->last_ms > 0 &&
                     services_.clock.wall_ms() - conversation->last_ms > idle_ms;
@@ -96,24 +93,35 @@ void FlowEngine::Impl::admit(const std::shared_ptr<const Delivery>& delivery,
   if (conversation->turns == 0 && conversation->messages.empty()) {
     seed_history(delivery->message, *conversation);
   }
-  gatherer_.gather(
-      *delivery, [weak = weak_from_this(), delivery, conversation](std::vector<Message> followers) {
-        if (const auto self = weak.lock()) {
-          self->run_turn(*delivery, std::move(followers), conversation);
-        }
-      });
+  if (config_.turn.settle_ms > 0) return pass_gate(*delivery, conversation);
+  run_turn(*delivery, conversation);
 }
 
-void FlowEngine::Impl::run_turn(const Delivery& delivery, std::vector<Message> followers,
-                                std::shared_ptr<Conversation> conversation) {
+void FlowEngine::Impl::pass_gate(const Delivery& delivery,
+                                 const std::shared_ptr<Conversation>& conversation) {
+  const auto gate = std::make_shared<flow::TurnGate>(services_.broker, services_.executor,
+                                                     services_.clock, config_.turn);
+  gates_[conversation->id] = gate;
+  RememberedMessage said{delivery.message.id, true, delivery.message.text()};
+  gate->start(delivery, [weak = weak_from_this(), said, conversation](Result<Delivery> passed) {
+    const auto self = weak.lock();
+    if (!self) return;
+    const auto keep = self->gates_.extract(conversation->id);  // until its own function returned
+    if (passed) return self->run_turn(std::move(*passed), conversation);
+    if (self->config_.turn.busy == Busy::kInterrupt) conversation->remember(said);  // superseded
+    self->message_over(conversation->id);
+  });
+}
+
+void FlowEngine::Impl::run_turn(Delivery delivery, std::shared_ptr<Conversation> conversation) {
   const std::string id = conversation->id;
   const std::uint64_t offset = delivery.offset;
   if (handing_back_) return hand_back(delivery, id);
-  auto turn =
-      std::make_shared<flow::Turn>(*parts_, delivery, std::move(followers), std::move(conversation),
-                                   [weak = weak_from_this(), id, offset] {
-                                     if (const auto self = weak.lock()) self->turn_over(id, offset);
-                                   });
+  auto turn = std::make_shared<flow::Turn>(*parts_, std::move(delivery), std::move(conversation),
+                                           [weak = weak_from_this(), id, offset] {
+                                             if (const auto self = weak.lock())
+                                               self->turn_over(id, offset);
+                                           });
   turns_[offset] = turn;
   turn->start();
 }
@@ -124,14 +132,10 @@ void FlowEngine::Impl::turn_over(const std::string& conversation, std::uint64_t 
   const auto keep = std::move(found->second);  // until its own last function has returned
   turns_.erase(found);
   static_cast<void>(services_.executor.post([keep] {}));
-  free(conversation);
-  input_->done();
-  stop_if_done();
+  message_over(conversation);
 }
 
-// Answered together with an earlier message of its burst.
-void FlowEngine::Impl::ack_merged(const Delivery& delivery, const std::string& conversation) {
-  services_.broker.ack({lease_of(delivery)}, [](const Status&) {});
+void FlowEngine::Impl::message_over(const std::string& conversation) {
   free(conversation);
   input_->done();
   stop_if_done();
@@ -139,9 +143,7 @@ void FlowEngine::Impl::ack_merged(const Delivery& delivery, const std::string& c
 
 void FlowEngine::Impl::hand_back(const Delivery& delivery, const std::string& conversation) {
   services_.broker.nack(lease_of(delivery), 0, false, "the server stops", [](const Status&) {});
-  free(conversation);
-  input_->done();
-  stop_if_done();
+  message_over(conversation);
 }
 
 }  // namespace qiao

@@ -13,6 +13,7 @@
 #include "base/result.h"
 #include "flow/knowledge_file.h"
 #include "flow/localized.h"
+#include "log/record.h"
 #include "route/route.h"
 
 namespace qiao {
@@ -21,7 +22,8 @@ namespace qiao {
 // made by load_flow, then only read.
 
 struct TurnConfig {
-  std::int64_t settle_ms = 0;  // silence that ends a burst; 0: each message is a turn
+  Busy busy = Busy::kEnqueue;  // what becomes of a message that comes while a turn runs
+  std::int64_t settle_ms = 0;  // silence that ends a burst; 0: none is awaited
   std::int64_t max_wait_ms = 4'000;
 };
 

@@ -32,6 +32,17 @@ TurnConfig PartReader::turn(const YamlNode& node) {
   CheckedReader reader(node, faults);
   turn.settle_ms = reader.duration_ms("settle", turn.settle_ms, kTurnWaitMsMax);
   turn.max_wait_ms = reader.duration_ms("max_wait", turn.max_wait_ms, kTurnWaitMsMax);
+  if (turn.settle_ms > 0) turn.busy = Busy::kMerge;
+  if (reader.get_node("busy") != nullptr) {
+    turn.busy = static_cast<Busy>(
+        reader.choice("busy", {"enqueue", "reject", "merge", "steer", "interrupt"}));
+  }
+  const bool joins = turn.busy != Busy::kEnqueue && turn.busy != Busy::kReject;
+  if (turn.settle_ms > 0 && !joins) {
+    faults.at(reader.place("settle"),
+              "settle waits for messages that join the turn: leave it out, "
+              "or write busy: merge, steer or interrupt");
+  }
   reader.close();
   return turn;
 }

@@ -24,7 +24,9 @@ Result<std::shared_ptr<Conversation>> rebuild_conversation(History& history,
     conversation->last_ms = entry.event.time_ms;
     if (conversation->state == Conversation::State::kEnded) ended_at = entry.offset;
   }
-  if (conversation->last_ms == 0) return conversation;  // nothing is known: it begins
+  // Nothing is known: it begins, unless its first turns were interrupted.
+  const bool begins = conversation->last_ms == 0;
+  if (begins && config.turn.busy != Busy::kInterrupt) return conversation;
 
   QIAO_ASSIGN(const std::vector<HistoryMessage> messages, history.messages(id, kMessagesRead));
   for (const HistoryMessage& entry : messages) {

@@ -17,17 +17,16 @@ std::int64_t least(std::int64_t ours, std::int64_t theirs) {
 
 }  // namespace
 
-Turn::Turn(Parts& parts, Delivery delivery, std::vector<Message> followers,
-           std::shared_ptr<Conversation> conversation, Done done)
+Turn::Turn(Parts& parts, Delivery delivery, std::shared_ptr<Conversation> conversation, Done done)
     : parts_(parts),
       delivery_(std::move(delivery)),
-      followers_(std::move(followers)),
       conversation_(std::move(conversation)),
       next_(std::make_shared<Conversation>(*conversation_)),
       done_(std::move(done)),
       stream_(parts.streams, delivery_.message.id),
-      lease_(std::make_shared<LeaseKeeper>(parts.broker, parts.executor, lease_of(delivery_),
-                                           parts.lease_ms)),
+      lease_(std::make_shared<LeaseKeeper>(
+          LeaseKeeper::Places{parts.broker, parts.executor, parts.clock}, lease_of(delivery_),
+          parts.lease_ms, parts.config.turn.busy == Busy::kInterrupt)),
       begin_us_(parts.clock.steady_us()) {
   const Budget& ours = parts_.config.budget;
   const Message& message = delivery_.message;
@@ -44,16 +43,24 @@ Turn::Turn(Parts& parts, Delivery delivery, std::vector<Message> followers,
   deadline_us_ = begin_us_ + std::max<std::int64_t>(wall_ms, 0) * 1'000;
 
   text_ = message.text();
-  for (const Message& follower : followers_) {
-    text_ += "\n" + follower.text();
-    stream_.also(follower.id);
+  text_ += take_followers(delivery_.followers);
+}
+
+// Their text, each on a line of its own. Whoever reads their streams gets the answer too.
+std::string Turn::take_followers(const std::vector<StoredMessage>& joined) {
+  std::string text;
+  for (const StoredMessage& follower : joined) {
+    text += "\n" + follower.message.text();
+    stream_.also(follower.message.id);
+    followers_.push_back(follower.message);
   }
+  return text;
 }
 
 void Turn::start() {
   const auto self = shared_from_this();
   lease_->start([weak = weak_from_this()] {
-    if (const auto turn = weak.lock()) turn->abandon(false);
+    if (const auto turn = weak.lock()) turn->lease_is_lost();
   });
   wall_timer_ =
       parts_.executor.post_after((deadline_us_ - begin_us_) / 1'000, [weak = weak_from_this()] {
@@ -62,10 +69,7 @@ void Turn::start() {
   next_->last_ms = parts_.clock.wall_ms();
   ++next_->turns;
   Json merged = Json::array();
-  for (const Message& follower : followers_) {
-    merged.push_back(follower.id);
-    next_->remember_merged(follower.id);
-  }
+  for (const Message& follower : followers_) merged.push_back(follower.id);
   note("turn", Json{{"turn", next_->turns}, {"attempt", delivery_.attempt}, {"merged", merged}});
   if (hops_ <= 0) {  // no reply: it would go round once more
     note("budget", Json{{"spent", "hops"}});

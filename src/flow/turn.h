@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -35,19 +36,18 @@ class Turn : public std::enable_shared_from_this<Turn> {
 
   using Done = std::function<void()>;
 
-  // `followers`: later messages of the same burst; they were not leased and are remembered as
-  // merged, so that their own delivery is only acked.
-  Turn(Parts& parts, Delivery delivery, std::vector<Message> followers,
-       std::shared_ptr<Conversation> conversation, Done done);
+  // The followers of the delivery are part of the turn.
+  Turn(Parts& parts, Delivery delivery, std::shared_ptr<Conversation> conversation, Done done);
 
   void start();
-  // The reader went away: stops the model, keeps the record, sends no reply.
-  void cancel();
+  // The reader of this message's answer went away. When all of the turn's have: stops the model,
+  // keeps the record, sends no reply.
+  void leave(const std::string& message_id);
   // The server stops or the lease is lost: leaves everything as it was. `hand_back`: the message
   // may be delivered again at once.
   void abandon(bool hand_back);
 
-  [[nodiscard]] const std::string& message_id() const { return delivery_.message.id; }
+  [[nodiscard]] bool answers(const std::string& message_id) const;
 
  private:
   enum class Phase { kUnderstanding, kAnswering, kCommitting, kOver };
@@ -71,7 +71,10 @@ class Turn : public std::enable_shared_from_this<Turn> {
   void say_goodbye(const char* reason);
   void reply(std::string text, bool by_model);
   void wall_is_over();
+  void steer(const std::function<void(std::string)>& then);
+  [[nodiscard]] std::string take_followers(const std::vector<StoredMessage>& joined);
   [[nodiscard]] bool request_is_over() const;
+  [[nodiscard]] const std::string& message_id() const { return delivery_.message.id; }
 
   // turn_commit.cc: make it true
   void note(std::string_view type, Json data);
@@ -85,11 +88,15 @@ class Turn : public std::enable_shared_from_this<Turn> {
   void commit_failure_reply();
   [[nodiscard]] Json stream_end() const;
   void hand_back(std::int64_t delay_ms, bool counts, const std::string& reason);
+  void cancel();
+  void lease_is_lost();
+  void superseded();
   void over();
 
   Parts& parts_;
   const Delivery delivery_;
-  const std::vector<Message> followers_;
+  std::vector<Message> followers_;  // share its lease: more of them when it is steered
+  std::set<std::string> left_;      // messages whose readers went away
   const std::shared_ptr<Conversation> conversation_;  // as it is
   std::shared_ptr<Conversation> next_;                // as it will be
   Done done_;

@@ -3,9 +3,23 @@
 #include <algorithm>
 
 #include "broker/state.h"
+#include "flow/loop.h"
 #include "flow/turn.h"
+#include "text/entities.h"
 
 namespace qiao::flow {
+namespace {
+
+std::vector<Entity> entities_of(std::string_view text, const std::vector<std::string>& kinds) {
+  std::vector<Entity> entities;
+  for (Span& span : find_entities(text, kinds)) {
+    entities.push_back({std::move(span.kind), std::string(span.text), std::move(span.value)});
+  }
+  return entities;
+}
+
+}  // namespace
+
 // The person hears it; the user gets the person's answer, and nothing from us in between.
 void Turn::forward_to_person() {
   decision_ = {};
@@ -54,6 +68,11 @@ void Turn::run_agent(const AgentConfig& agent) {
         if (const auto self = weak.lock()) self->answered(std::move(answer));
       });
   run_ = run;
+  if (parts_.config.turn.busy == Busy::kSteer) {
+    run->when_steered([weak = weak_from_this()](const std::function<void(std::string)>& then) {
+      if (const auto self = weak.lock()) self->steer(then);
+    });
+  }
   run->start();  // may fall back to another agent at once, which takes the place in run_
 }
 
@@ -123,6 +142,26 @@ void Turn::reply(std::string text, bool by_model) {
   reply_ = std::move(text);
   reply_by_model_ = by_model;
   commit("reply");
+}
+
+// What was said since the turn began. A broker that cannot tell now lets the turn go on; a lost
+// lease shows at the latest when the turn commits.
+void Turn::steer(const std::function<void(std::string)>& then) {
+  parts_.broker.join(lease_of(delivery_), 0,
+                     on_loop(parts_.executor, shared_from_this(),
+                             [then](Turn& self, const Result<std::vector<StoredMessage>>& joined) {
+                               if (self.phase_ != Phase::kAnswering) return;
+                               if (!joined || joined->empty()) return then({});
+                               self.stream_.reset("more was said");
+                               const std::string more = self.take_followers(*joined);
+                               self.text_ += more;
+                               self.next_->remember(entities_of(more, self.parts_.config.entities));
+                               Json ids = Json::array();
+                               for (const StoredMessage& message : *joined)
+                                 ids.push_back(message.message.id);
+                               self.note("steered", Json{{"messages", ids}});
+                               then(more.substr(1));
+                             }));
 }
 
 // Nobody waits for the answer to a request past its deadline.

@@ -138,6 +138,8 @@ void Turn::committed(int tries, Result<std::vector<Published>> published) {
     return commit_failure_reply();
   // Another attempt has the message, or the log is closed: nothing of this turn is true.
   const bool another = error.code == Code::kConflict;
+  if (another && parts_.config.turn.busy == Busy::kInterrupt && lease_->was_in_time())
+    return superseded();
   if (another) {
     stream_.reset("another attempt answers");
   } else {
@@ -186,6 +188,17 @@ Json Turn::stream_end() const {
   return data;
 }
 
+bool Turn::answers(const std::string& message_id) const {
+  return delivery_.message.id == message_id ||
+         std::any_of(followers_.begin(), followers_.end(),
+                     [&](const Message& follower) { return follower.id == message_id; });
+}
+
+void Turn::leave(const std::string& message_id) {
+  left_.insert(message_id);
+  if (left_.size() > followers_.size()) cancel();
+}
+
 void Turn::cancel() {
   if (phase_ != Phase::kUnderstanding && phase_ != Phase::kAnswering) return;
   if (run_) run_->cancel();
@@ -199,6 +212,24 @@ void Turn::abandon(bool hand_it_back) {
   if (run_) run_->cancel();
   if (hand_it_back) return hand_back(0, false, "the server stops");
   stream_.reset("another attempt answers");
+  over();
+}
+
+// A commit that is on its way tells by itself.
+void Turn::lease_is_lost() {
+  if (phase_ == Phase::kOver || phase_ == Phase::kCommitting) return;
+  const bool newer = parts_.config.turn.busy == Busy::kInterrupt && lease_->was_in_time();
+  newer ? superseded() : abandon(false);
+}
+
+// A newer message ended it, which is acked: the next turn has both in its context. What was shown
+// stays, marked as superseded.
+void Turn::superseded() {
+  if (run_) run_->cancel();
+  conversation_->remember(RememberedMessage{message_id(), true, text_});
+  conversation_->remember(seen_.entities);
+  stream_.end(
+      Json{{"message_id", ""}, {"finish", "superseded"}, {"conversation", conversation_->id}});
   over();
 }
 
