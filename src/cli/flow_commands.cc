@@ -169,6 +169,9 @@ Action prepare_test(Options& options) {
     QIAO_TRY(models.open(session, scripted ? "none" : given->model));
     ScriptOptions script;
     script.scripted = scripted;
+    QIAO_ASSIGN(const FlowConfig flow, load_flow(given->directory));
+    QIAO_TRY(models.open_bundles(flow));
+    script.bundles = &models.bundles();
     const auto on_outcome = [&session](const ScriptOutcome& outcome) {
       if (!session.json) print_outcome(session, outcome);
     };

@@ -57,6 +57,18 @@ Status LocalModels::open(Session& session, const std::string& chat_model) {
   return {};
 }
 
+Status LocalModels::open_bundles(const FlowConfig& flow) {
+  for (const HeadConfig& head : flow.heads) {
+    if (bundles_.contains(head.bundle)) continue;
+    ModelOptions options;
+    options.name = head.bundle;
+    options.engine = "worker";
+    QIAO_ASSIGN(bundles_[head.bundle],
+                open_bundle(default_models_directory(), options, clock_, metrics_));
+  }
+  return {};
+}
+
 Encoders LocalModels::encoders() const {
   const auto find = [this](const char* name) {
     const auto found = models_.find(name);

@@ -7,7 +7,9 @@
 #include "base/clock.h"
 #include "base/metrics.h"
 #include "cli/session.h"
+#include "flow/flow_config.h"
 #include "model/open_model.h"
+#include "understand/bundle_slot.h"
 #include "understand/understander.h"
 
 namespace qiao::cli {
@@ -23,6 +25,10 @@ class LocalModels {
   // that was named must start.
   Status open(Session& session, const std::string& chat_model);
 
+  // Opens the bundles that the flow's heads name.
+  Status open_bundles(const FlowConfig& flow);
+
+  [[nodiscard]] const BundleSet& bundles() const { return bundles_; }
   [[nodiscard]] const ModelSet& set() const { return models_; }
   [[nodiscard]] Encoders encoders() const;
 
@@ -32,6 +38,7 @@ class LocalModels {
   SystemClock clock_;
   Metrics metrics_;
   ModelSet models_;
+  BundleSet bundles_;
 };
 
 }  // namespace qiao::cli

@@ -10,6 +10,7 @@
 #include "cli/interrupts.h"
 #include "cli/progress.h"
 #include "cli/table.h"
+#include "model/bundle_store.h"
 #include "model/catalogue.h"
 
 namespace qiao::cli {
@@ -51,8 +52,25 @@ Action prepare_pull(Options& options) {
   };
 }
 
-Json models_json(const std::vector<InstalledModel>& installed) {
+// A bundle as one of the models: its size, its labels, and what its card says.
+Json bundle_json(const InstalledBundle& bundle) {
+  const std::string title = bundle.state.current() + ", " + std::to_string(bundle.labels.size()) +
+                            (bundle.task == "tag" ? " tags" : " labels");
+  return Json{{"name", bundle.state.name},
+              {"kind", bundle.task == "tag" ? "tagger" : "classifier"},
+              {"bytes", bundle.bytes},
+              {"installed", true},
+              {"title", title},
+              {"licence", json_string(bundle.card, "licence").value_or("")},
+              {"version", bundle.state.current()},
+              {"labels", bundle.labels},
+              {"card", bundle.card}};
+}
+
+Json models_json(const std::vector<InstalledModel>& installed,
+                 const std::vector<InstalledBundle>& bundles) {
   Json models = Json::array();
+  for (const InstalledBundle& bundle : bundles) models.push_back(bundle_json(bundle));
   for (const InstalledModel& model : installed) {
     models.push_back(Json{{"name", model.name},
                           {"kind", model.kind},
@@ -83,7 +101,8 @@ Action prepare_ls(Options&) {
   return [](Session& session) -> Result<int> {
     const std::string directory = default_models_directory();
     QIAO_ASSIGN(const std::vector<InstalledModel> installed, list_models(directory));
-    const Json models = models_json(installed);
+    QIAO_ASSIGN(const std::vector<InstalledBundle> bundles, list_bundles(directory));
+    const Json models = models_json(installed, bundles);
     if (session.json) {
       session.print_json(Json{{"directory", directory}, {"models", models}});
       return kExitOk;
@@ -107,6 +126,20 @@ Action prepare_ls(Options&) {
     session.note(Text::kCliModelsAt, {directory});
     return kExitOk;
   };
+}
+
+// Of a bundle its version and labels, when nothing is wrong.
+std::string note_of(const Json& model) {
+  std::string note = json_string(model, "note").value_or("");
+  const auto bundle = model.find("bundle");
+  if (!note.empty() || bundle == model.end()) return note;
+  note = json_string(*bundle, "version").value_or("");
+  constexpr std::size_t kShownLabels = 4;
+  const Json labels = bundle->value("labels", Json::array());
+  for (std::size_t i = 0; i < std::min(labels.size(), kShownLabels); ++i) {
+    if (labels[i].is_string()) note += (i == 0 ? ": " : ", ") + labels[i].get<std::string>();
+  }
+  return labels.size() > kShownLabels ? note + ", …" : note;
 }
 
 Action prepare_ps(Options& options) {
@@ -135,7 +168,7 @@ Action prepare_ps(Options& options) {
                  human_bytes(static_cast<std::uint64_t>(
                      std::max<std::int64_t>(json_integer(model, "resident_bytes").value_or(0), 0))),
                  std::to_string(json_integer(model, "restarts").value_or(0)),
-                 one_line(json_string(model, "note").value_or(""))});
+                 one_line(note_of(model))});
     }
     if (table.empty()) {
       session.note(Text::kCliNoModelsRun);
@@ -165,8 +198,13 @@ Action prepare_rm(Options& options) {
   return prepare_each(options, &remove_model, Text::kCliModelRemoved);
 }
 
+Status verify_one(const std::string& directory, const std::string& name) {
+  return read_bundle_state(directory, name) ? verify_bundle(directory, name)
+                                            : verify_model(directory, name);
+}
+
 Action prepare_verify(Options& options) {
-  return prepare_each(options, &verify_model, Text::kCliModelWhole);
+  return prepare_each(options, &verify_one, Text::kCliModelWhole);
 }
 
 }  // namespace

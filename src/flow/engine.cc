@@ -7,6 +7,7 @@
 
 #include "base/logging.h"
 #include "flow/engine_impl.h"
+#include "flow/head_check.h"
 #include "flow/loop.h"
 
 namespace qiao {
@@ -65,6 +66,22 @@ std::shared_ptr<Model> FlowEngine::Impl::model(const std::string& name) const {
   return found == services_.models.end() ? nullptr : found->second;
 }
 
+Result<std::vector<HeadSpec>> FlowEngine::Impl::find_heads() const {
+  static const BundleSet kNone;
+  const BundleSet& bundles = services_.bundles != nullptr ? *services_.bundles : kNone;
+  std::vector<HeadSpec> heads;
+  for (const HeadConfig& head : config_.heads) {
+    const auto found = bundles.find(head.bundle);
+    if (found == bundles.end()) {
+      return not_found("flow " + config_.name + " needs the bundle " + head.bundle +
+                       "; `qiao model promote " + head.bundle + " FOLDER` installs one");
+    }
+    QIAO_TRY(check_head(config_, head, found->second->current()->head()));
+    heads.push_back({head.name, found->second, head.labels});
+  }
+  return heads;
+}
+
 Status FlowEngine::Impl::make_parts() {
   const Encoders encoders{model("encoder-zh"), model("encoder-en")};
   UnderstandSpec spec;
@@ -72,6 +89,7 @@ Status FlowEngine::Impl::make_parts() {
   spec.sentiment = config_.sentiment;
   spec.entities = config_.entities;
   spec.clock = &services_.clock;
+  QIAO_ASSIGN(spec.heads, find_heads());
   for (const Route& route : config_.routes.routes) {
     if (!route.like.empty()) spec.likes[route.name] = route.like;
   }

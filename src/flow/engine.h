@@ -17,6 +17,7 @@
 #include "flow/tool_box.h"
 #include "history/history.h"
 #include "model/open_model.h"
+#include "understand/bundle_slot.h"
 
 namespace qiao {
 
@@ -40,6 +41,8 @@ struct FlowServices {
   // A simulation's, in the place of threads and HTTP; they outlive the engine.
   Executor* workers = nullptr;  // runs what blocks; null: threads of the engine's own
   ToolFetch fetch = nullptr;    // the way to tools; null: HTTP
+  // The bundles that the flow's heads name; null: there are none.
+  const BundleSet* bundles = nullptr;
 };
 
 // Runs one flow (docs/concepts/flow.md): consumes its input as an ordered group, answers every

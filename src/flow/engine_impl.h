@@ -37,6 +37,7 @@ class FlowEngine::Impl : public std::enable_shared_from_this<FlowEngine::Impl> {
   Impl(FlowConfig config, FlowServices services, FlowOptions options);
 
   [[nodiscard]] std::shared_ptr<Model> model(const std::string& name) const;
+  Result<std::vector<HeadSpec>> find_heads() const;
   Status make_parts();
 
   // From lease to turn (engine_turns.cc)

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "message/subject.h"
+#include "understand/trained_heads.h"
 
 namespace qiao::flow {
 namespace {
@@ -85,15 +86,18 @@ void check_routes(const FlowConfig& config, const YamlNode& root, Faults& faults
     const Route& route = config.routes.routes[i];
     const YamlNode& node = list.items[i];
     check_target(config, place(node, {"to"}), route.to, faults);
-    if (route.when && route.when->intent && !config.intents.contains(*route.when->intent)) {
+    const bool judged = config.head(kIntentHead) != nullptr;  // its labels are known at the start
+    if (route.when && route.when->intent && !judged &&
+        !config.intents.contains(*route.when->intent)) {
       std::vector<std::string> known;
       for (const auto& [label, examples] : config.intents) known.push_back(label);
       faults.at(place(node, {"when", "intent"}), "no intent is called \"" + *route.when->intent +
                                                      "\"" + suggestion(*route.when->intent, known));
     }
-    if (route.when && route.when->sentiment && !config.sentiment) {
+    if (route.when && route.when->sentiment && !config.sentiment &&
+        config.head(kSentimentHead) == nullptr) {
       faults.at(place(node, {"when", "sentiment"}),
-                "the route needs `sentiment: true` under `understand`");
+                "the route needs `sentiment: true` or a head `sentiment` under `understand`");
     }
   }
   if (config.agents.empty() && config.knowledge.entries.empty() && config.routes.routes.empty()) {
@@ -103,7 +107,8 @@ void check_routes(const FlowConfig& config, const YamlNode& root, Faults& faults
 }
 
 void check_end(const FlowConfig& config, const YamlNode& root, Faults& faults) {
-  if (config.end.intent && !config.intents.contains(*config.end.intent)) {
+  if (config.end.intent && !config.intents.contains(*config.end.intent) &&
+      config.head(kIntentHead) == nullptr) {
     faults.at(place(root, {"end", "intent"}),
               "no intent is called \"" + *config.end.intent + "\" under `understand`");
   }

@@ -99,6 +99,10 @@ const ToolConfig* FlowConfig::tool(std::string_view tool_name) const {
   return find_named(tools, tool_name);
 }
 
+const HeadConfig* FlowConfig::head(std::string_view head_name) const {
+  return find_named(heads, head_name);
+}
+
 Result<FlowConfig> load_flow(const std::string& directory) {
   const std::string path = (std::filesystem::path(directory) / "flow.yaml").string();
   QIAO_ASSIGN(const YamlNode root, load_yaml(path));
@@ -122,6 +126,9 @@ Json to_json(const FlowConfig& config) {
   for (const AgentConfig& agent : config.agents) json["agents"].push_back(to_json(agent));
   for (const ToolConfig& tool : config.tools) {
     json["tools"].push_back({{"name", tool.name}, {"describe", to_json(tool.describe)}});
+  }
+  for (const HeadConfig& head : config.heads) {
+    json["heads"].push_back({{"name", head.name}, {"bundle", head.bundle}});
   }
   json["thresholds"] = {{"semantic", config.routes.threshold}, {"margin", config.routes.margin}};
   json["knowledge"] = {{"entries", config.knowledge.entries.size()},

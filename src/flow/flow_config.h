@@ -35,6 +35,13 @@ struct EndConfig {
   Localized text;
 };
 
+// A question that a trained bundle answers about every message.
+struct HeadConfig {
+  std::string name;                           // "intent", "sentiment", or as `when` asks for it
+  std::string bundle;                         // `qiao model promote` installs it under this name
+  std::map<std::string, std::string> labels;  // the bundle's label → this flow's
+};
+
 struct KnowledgeConfig {
   std::vector<KnowledgeEntry> entries;
   double certain = 0.90;
@@ -107,6 +114,7 @@ struct FlowConfig {
   std::map<std::string, std::vector<std::string>> intents;
   bool sentiment = false;
   std::vector<std::string> entities;  // empty: all known
+  std::vector<HeadConfig> heads;
   RouteTable routes;
   std::map<std::string, bool> holds;  // route → false when its outside subject answers once
   KnowledgeConfig knowledge;
@@ -118,11 +126,13 @@ struct FlowConfig {
 
   [[nodiscard]] const AgentConfig* agent(std::string_view agent_name) const;
   [[nodiscard]] const ToolConfig* tool(std::string_view tool_name) const;
+  [[nodiscard]] const HeadConfig* head(std::string_view head_name) const;
 };
 
 inline constexpr std::size_t kFlowRoutesMax = 256;
 inline constexpr std::size_t kFlowAgentsMax = 64;
 inline constexpr std::size_t kFlowToolsMax = 32;
+inline constexpr std::size_t kFlowHeadsMax = 8;
 inline constexpr std::size_t kFlowExamplesMax = 512;  // of one intent or route
 inline constexpr std::size_t kFlowPromptBytesMax = 64 << 10;
 

@@ -13,6 +13,9 @@ namespace {
 constexpr std::int64_t kTurnWaitMsMax = 10'000;
 constexpr std::int64_t kIdleMsMax = std::int64_t{30} * 24 * 3'600'000;
 constexpr std::int64_t kWallMsMax = 3'600'000;
+// Keys of `when` that are no head.
+constexpr std::string_view kConditionKeys[] = {"entity", "out_of_scope", "words",
+                                               "score",  "language",     "facts"};
 
 }  // namespace
 
@@ -65,6 +68,7 @@ void PartReader::understand(const YamlNode& node, FlowConfig& config) {
   CheckedReader reader(node, faults);
   config.sentiment = reader.get_bool("sentiment").value_or(false);
   config.entities = reader.texts("entities");
+  if (const YamlNode* list = reader.get_node("heads")) heads(*list, config);
   const YamlNode* intents = reader.get_node("intents");
   if (intents != nullptr && is_map(*intents, "intents", faults)) {
     for (const auto& [label, examples] : intents->entries) {
@@ -75,6 +79,39 @@ void PartReader::understand(const YamlNode& node, FlowConfig& config) {
     }
   }
   reader.close();
+}
+
+HeadConfig PartReader::head(const YamlNode& node) {
+  HeadConfig head;
+  if (!is_map(node, "a head", faults)) return head;
+  CheckedReader reader(node, faults);
+  head.name = reader.text("name");
+  head.bundle = reader.text("bundle");
+  const YamlNode* labels = reader.get_node("labels");
+  if (labels != nullptr && is_map(*labels, "labels", faults)) {
+    for (const auto& [label, own] : labels->entries) head.labels[label] = own.scalar;
+  }
+  reader.close();
+  if (head.name.empty() || head.bundle.empty()) {
+    faults.at(node, "a head is { name: intent, bundle: NAME }: what is asked, and which bundle");
+  }
+  if (std::find(std::begin(kConditionKeys), std::end(kConditionKeys), head.name) !=
+      std::end(kConditionKeys)) {
+    faults.at(node, "a head must not be called \"" + head.name + "\": `when` has that key");
+  }
+  return head;
+}
+
+void PartReader::heads(const YamlNode& node, FlowConfig& config) {
+  if (node.kind != YamlNode::Kind::kList || node.items.size() > kFlowHeadsMax) {
+    return faults.at(node, "heads is a list of at most " + std::to_string(kFlowHeadsMax) +
+                               ": - { name: intent, bundle: NAME }");
+  }
+  for (const YamlNode& item : node.items) {
+    HeadConfig one = head(item);
+    if (config.head(one.name) != nullptr) faults.at(item, "two heads are called " + one.name);
+    config.heads.push_back(std::move(one));
+  }
 }
 
 void PartReader::thresholds(const YamlNode& node, RouteTable& table) {

@@ -34,7 +34,10 @@ struct PartReader {
   std::string inside(const YamlNode& node, const std::string& relative);
 
  private:
-  Condition condition(const YamlNode& node);
+  HeadConfig head(const YamlNode& node);
+  void heads(const YamlNode& node, FlowConfig& config);
+  Condition condition(const YamlNode& node, const FlowConfig& config);
+  double least_score(const YamlNode& node, CheckedReader& reader);
   Route route(const YamlNode& node, FlowConfig& config);
   ToolConfig tool(const std::string& name, const YamlNode& node);
   void http(const YamlNode& node, ToolConfig& tool);

@@ -4,10 +4,26 @@
 
 #include "flow/checked_reader.h"
 #include "flow/flow_parts.h"
+#include "route/condition.h"
+#include "understand/trained_heads.h"
 
 namespace qiao::flow {
 
-Condition PartReader::condition(const YamlNode& node) {
+// 0.8, or ">= 0.8" as facts are compared.
+double PartReader::least_score(const YamlNode& node, CheckedReader& reader) {
+  const YamlNode* written = node.find("score");
+  if (written == nullptr || !written->scalar.starts_with(">=")) {
+    return reader.number("score", 0, 0, 1);
+  }
+  static_cast<void>(reader.get_node("score"));
+  const auto least = impl::as_number(std::string_view(written->scalar).substr(2));
+  if (!least || *least < 0 || *least > 1) {
+    faults.at(*written, "score is a number from 0 to 1, or \">= 0.8\"");
+  }
+  return least.value_or(0);
+}
+
+Condition PartReader::condition(const YamlNode& node, const FlowConfig& config) {
   Condition condition;
   if (node.kind != YamlNode::Kind::kMap) {
     faults.at(node, "`when` is a map: { intent: …, entity: …, words: [ … ] }");
@@ -19,7 +35,11 @@ Condition PartReader::condition(const YamlNode& node) {
   condition.entity = reader.get_string("entity");
   condition.out_of_scope = reader.get_bool("out_of_scope");
   condition.words = reader.texts("words");
-  condition.score_min = reader.number("score", 0, 0, 1);
+  condition.score_min = least_score(node, reader);
+  for (const HeadConfig& head : config.heads) {
+    if (head.name == kIntentHead || head.name == kSentimentHead) continue;
+    if (auto label = reader.get_string(head.name)) condition.heads[head.name] = std::move(*label);
+  }
   if (const auto language = reader.get_string("language")) {
     if (*language == "zh") condition.language = Language::kChinese;
     if (*language == "en") condition.language = Language::kEnglish;
@@ -53,7 +73,7 @@ Route PartReader::route(const YamlNode& node, FlowConfig& config) {
   CheckedReader reader(node, faults);
   route.name = reader.text("name");
   route.to = reader.text("to");
-  if (const YamlNode* when = reader.get_node("when")) route.when = condition(*when);
+  if (const YamlNode* when = reader.get_node("when")) route.when = condition(*when, config);
   route.like = read_texts(reader.get_node("like"), kFlowExamplesMax, faults);
   route.threshold = reader.number("threshold", 0, 0, 1);
   route.otherwise = reader.get_bool("otherwise").value_or(false);

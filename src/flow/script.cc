@@ -107,16 +107,15 @@ class Stage {
   Stage(const Stage&) = delete;
   Stage& operator=(const Stage&) = delete;
 
-  Status open(FlowConfig config, ModelSet models, bool start_tools) {
+  Status open(FlowConfig config, ModelSet models, const ScriptOptions& script) {
     models_ = std::move(models);
     input_ = config.input;
     QIAO_ASSIGN(broker_, Broker::open(log_, loop_, clock_, ids_, metrics_));
     FlowOptions options;
-    options.start_tools = start_tools;
-    QIAO_ASSIGN(
-        engine_,
-        FlowEngine::make(std::move(config),
-                         {*broker_, streams_, nullptr, models_, loop_, clock_, metrics_}, options));
+    options.start_tools = script.start_tools;
+    FlowServices services{*broker_, streams_, nullptr, models_, loop_, clock_, metrics_};
+    services.bundles = script.bundles;
+    QIAO_ASSIGN(engine_, FlowEngine::make(std::move(config), services, options));
     std::promise<Status> started;
     engine_->start([&started](Status status) { started.set_value(std::move(status)); });
     return started.get_future().get();
@@ -286,7 +285,7 @@ Result<std::vector<ScriptOutcome>> run_scripts(
   }
   QIAO_TRY(flow::wait_until_ready(used));
   flow::Stage stage;
-  QIAO_TRY(stage.open(std::move(config), std::move(used), options.start_tools));
+  QIAO_TRY(stage.open(std::move(config), std::move(used), options));
 
   std::vector<ScriptOutcome> outcomes;
   for (const flow::Script& script : scripts) {

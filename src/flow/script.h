@@ -8,6 +8,7 @@
 
 #include "base/result.h"
 #include "model/open_model.h"
+#include "understand/bundle_slot.h"
 
 namespace qiao {
 
@@ -28,6 +29,7 @@ struct ScriptOptions {
   bool scripted = true;     // the chat models answer from the script's own `script:`
   bool start_tools = true;  // false: scripts that need tools are skipped
   std::int64_t turn_timeout_ms = 120'000;
+  const BundleSet* bundles = nullptr;  // that the flow's heads name
 };
 
 inline constexpr std::size_t kScriptsMax = 500;      // in one flow

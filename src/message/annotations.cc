@@ -23,6 +23,10 @@ Json to_json(const Annotations& annotations) {
   if (!annotations.sentiment.empty()) {
     json["sentiment"] = {{"label", annotations.sentiment}, {"score", annotations.sentiment_score}};
   }
+  for (const auto& [name, scores] : annotations.heads) {
+    json["heads"][name] = scores_to_json(scores);
+  }
+  if (!annotations.bundles.empty()) json["bundles"] = annotations.bundles;
   json["entities"] = Json::array();
   for (const Entity& entity : annotations.entities) {
     json["entities"].push_back({{"kind", entity.kind},

@@ -5,12 +5,16 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/i18n.h"
 #include "base/json.h"
 
 namespace qiao {
+
+// A label of trained heads for what belongs to none of the others.
+inline constexpr std::string_view kOutOfScopeLabel = "oos";
 
 struct Scored {
   std::string label;
@@ -28,13 +32,15 @@ struct Entity {
 // What is known about one message after understanding. A plain value; route() reads nothing else.
 struct Annotations {
   std::optional<Language> language;
-  std::vector<Scored>
-      intents;  // best first: labels of the flow's examples with similarity in [0,1]
+  std::vector<Scored> intents;  // best first: labels of the flow's examples with similarity in
+                                // [0,1], and of a trained head with their probability
   std::vector<Scored>
       likes;  // best first: similarity to each semantic route's examples, by route name
   std::string nearest_example;  // the example that won, for the explanation
   std::string sentiment;        // "negative", "neutral", "positive" or "" when there is no head
   double sentiment_score = 0;   // probability of `sentiment`
+  std::map<std::string, std::vector<Scored>> heads;  // of other trained heads, best first
+  std::map<std::string, std::string> bundles;  // trained head → "bundle@version" that judged
   std::vector<Entity> entities;
   std::vector<float> embedding;      // empty without an encoder
   std::vector<std::string> missing;  // what could not be judged: "encoder-zh", "sentiment", …

@@ -9,6 +9,20 @@
 namespace qiao::model {
 
 void EncoderQueue::add(std::vector<std::string> texts, Model::OnEmbedded on_done) {
+  std::vector<Input> inputs;
+  inputs.reserve(texts.size());
+  for (std::string& text : texts) inputs.push_back({std::move(text), {}});
+  add_job(std::move(inputs), std::move(on_done));
+}
+
+void EncoderQueue::add_tokens(std::vector<std::vector<Token>> tokens, Model::OnEmbedded on_done) {
+  std::vector<Input> inputs;
+  inputs.reserve(tokens.size());
+  for (std::vector<Token>& list : tokens) inputs.push_back({{}, std::move(list)});
+  add_job(std::move(inputs), std::move(on_done));
+}
+
+void EncoderQueue::add_job(std::vector<Input> texts, Model::OnEmbedded on_done) {
   if (texts.empty()) return on_done(Embeddings());
   Job job;
   job.vectors.resize(texts.size());
@@ -31,20 +45,21 @@ std::list<EncoderQueue::Job>::iterator EncoderQueue::shortest() {
 
 // False when the tile is full.
 bool EncoderQueue::add_to_tile(std::list<Job>::iterator job) {
-  if (job->held.empty()) {
-    auto tokens = tokenise_(job->texts[job->next]);
+  Input& input = job->texts[job->next];
+  if (input.tokens.empty()) {
+    auto tokens = tokenise_(input.text);
     if (tokens && tokens->empty()) tokens = invalid_argument("a text without tokens");
     if (!tokens) {
       end(job, std::move(tokens.error()));
       return true;
     }
-    job->held = std::move(*tokens);
+    input.tokens = std::move(*tokens);
   }
-  if (!tile_.empty() && tile_tokens_ + job->held.size() > bounds_.tokens) return false;
-  tile_tokens_ += job->held.size();
-  tile_.push_back(std::exchange(job->held, {}));
+  if (!tile_.empty() && tile_tokens_ + input.tokens.size() > bounds_.tokens) return false;
+  tile_tokens_ += input.tokens.size();
+  tile_.push_back(std::move(input.tokens));
   places_.emplace_back(job, job->next);
-  job->texts[job->next].clear();
+  input = {};
   ++job->next;
   return true;
 }

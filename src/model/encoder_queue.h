@@ -29,6 +29,8 @@ class EncoderQueue {
       : bounds_(bounds), tokenise_(std::move(tokenise)) {}
 
   void add(std::vector<std::string> texts, Model::OnEmbedded on_done);
+  // The same for texts that are tokens already.
+  void add_tokens(std::vector<std::vector<Token>> tokens, Model::OnEmbedded on_done);
   [[nodiscard]] bool empty() const { return jobs_.empty(); }
   [[nodiscard]] std::size_t size() const { return jobs_.size(); }
 
@@ -41,16 +43,21 @@ class EncoderQueue {
   void drop_all(const Error& error);
 
  private:
+  // A text, or its tokens.
+  struct Input {
+    std::string text;
+    std::vector<Token> tokens;
+  };
   struct Job {
-    std::vector<std::string> texts;
+    std::vector<Input> texts;
     Embeddings vectors;
     Model::OnEmbedded on_done;
     std::size_t next = 0;  // text to go into a tile
     std::size_t done = 0;
-    std::vector<Token> held;  // tokens of text `next`, when they did not fit into the last tile
   };
   using Place = std::pair<std::list<Job>::iterator, std::size_t>;
 
+  void add_job(std::vector<Input> texts, Model::OnEmbedded on_done);
   std::list<Job>::iterator shortest();
   bool add_to_tile(std::list<Job>::iterator job);
   void end(std::list<Job>::iterator job, Result<Embeddings> result);

@@ -18,7 +18,8 @@ Result<enum llama_pooling_type> pooling_of(const ModelOptions& options) {
   if (options.pooling.empty()) return LLAMA_POOLING_TYPE_UNSPECIFIED;
   if (options.pooling == "cls") return LLAMA_POOLING_TYPE_CLS;
   if (options.pooling == "mean") return LLAMA_POOLING_TYPE_MEAN;
-  return invalid_argument("model " + options.name + ": pooling must be cls or mean, not '" +
+  if (options.pooling == "none") return LLAMA_POOLING_TYPE_NONE;
+  return invalid_argument("model " + options.name + ": pooling must be cls, mean or none, not '" +
                           options.pooling + "'");
 }
 
@@ -51,7 +52,8 @@ Result<LlamaRun> make_encoder_run(const ModelOptions& options, llama_model& weig
     parameters.pooling_type = LLAMA_POOLING_TYPE_MEAN;  // the file says nothing
     return make_run(weights, parameters, threads_of(options));
   }
-  if (pooled == LLAMA_POOLING_TYPE_NONE || pooled == LLAMA_POOLING_TYPE_RANK) {
+  if ((pooled == LLAMA_POOLING_TYPE_NONE && pooling != LLAMA_POOLING_TYPE_NONE) ||
+      pooled == LLAMA_POOLING_TYPE_RANK) {
     return Error{Code::kUnsupported, "model " + options.name + " makes no vectors of texts"};
   }
   return run;
@@ -72,6 +74,7 @@ LlamaEncoder::LlamaEncoder(const ModelOptions& options, LlamaWeights weights, Ll
       run_(std::move(run)),
       vocab_(llama_model_get_vocab(weights_.get())),
       tokens_max_(text_tokens_max(*weights_)),
+      pools_(llama_pooling_type(run_.context.get()) != LLAMA_POOLING_TYPE_NONE),
       batch_(static_cast<std::int32_t>(std::max(kTileTokens, tokens_max_)), kTileSequences,
              llama_vocab_n_tokens(vocab_)),
       queue_({kTileTokens, kTileSequences},
@@ -108,21 +111,48 @@ Model::RequestId LlamaEncoder::generate(GenerateRequest /*request*/, OnText /*on
 void LlamaEncoder::cancel(RequestId /*request*/) {}  // there are no answers to cancel
 
 void LlamaEncoder::embed(std::vector<std::string> texts, OnEmbedded on_done) {
-  if (texts.size() > kEmbedTextsMax) {
-    return on_done(
+  if (!pools_) {
+    return on_done(Error{Code::kUnsupported, "model " + name_ + " makes no vectors of texts"});
+  }
+  ask({std::move(texts), {}, [this, on_done = std::move(on_done)](Result<Embeddings> vectors) {
+         on_done(vectors ? unit_vectors(std::move(*vectors)) : std::move(vectors));
+       }});
+}
+
+void LlamaEncoder::encode(std::vector<std::vector<std::int32_t>> tokens, OnEmbedded on_done) {
+  for (const auto& list : tokens) {
+    if (Status good = check(list); !good) return on_done(std::move(good.error()));
+  }
+  ask({{}, std::move(tokens), std::move(on_done)});
+}
+
+void LlamaEncoder::ask(Asked asked) {
+  if (std::max(asked.texts.size(), asked.tokens.size()) > kEmbedTextsMax) {
+    return asked.on_done(
         invalid_argument("more than " + std::to_string(kEmbedTextsMax) + " texts at once"));
   }
   {
     const std::lock_guard lock(mutex_);
     if (waiting_ < requests_max_) {
       ++waiting_;
-      asked_.push_back({std::move(texts), std::move(on_done)});
+      asked_.push_back(std::move(asked));
       there_.notify_one();
       return;
     }
   }
-  on_done(overloaded(std::to_string(requests_max_) + " requests wait for model " + name_ +
-                     " already: try again later"));
+  asked.on_done(overloaded(std::to_string(requests_max_) + " requests wait for model " + name_ +
+                           " already: try again later"));
+}
+
+Status LlamaEncoder::check(const std::vector<Token>& tokens) const {
+  if (tokens.empty() || tokens.size() > tokens_max_) {
+    return invalid_argument("model " + name_ + " takes 1 to " + std::to_string(tokens_max_) +
+                            " tokens");
+  }
+  const Token known = llama_vocab_n_tokens(vocab_);
+  const auto strange = [known](Token token) { return token < 0 || token >= known; };
+  if (std::none_of(tokens.begin(), tokens.end(), strange)) return {};
+  return invalid_argument("model " + name_ + " has no such token");
 }
 
 Result<std::int32_t> LlamaEncoder::count_tokens(std::string_view text) {
@@ -139,11 +169,15 @@ bool LlamaEncoder::take_asked() {
     asked.swap(asked_);
   }
   for (auto& one : asked) {
-    queue_.add(std::move(one.texts),
-               [this, on_done = std::move(one.on_done)](Result<Embeddings> vectors) {
-                 --waiting_;
-                 on_done(std::move(vectors));
-               });
+    auto on_done = [this, on_done = std::move(one.on_done)](Result<Embeddings> vectors) {
+      --waiting_;
+      on_done(std::move(vectors));
+    };
+    if (one.tokens.empty()) {
+      queue_.add(std::move(one.texts), std::move(on_done));
+    } else {
+      queue_.add_tokens(std::move(one.tokens), std::move(on_done));
+    }
   }
   return true;
 }
@@ -152,7 +186,7 @@ void LlamaEncoder::work() {
   while (take_asked()) {
     const auto& tile = queue_.next_tile();
     if (tile.empty()) continue;
-    queue_.finish_tile(encode(tile));
+    queue_.finish_tile(compute(tile));
     ++steps_;
   }
   const Error error{Code::kCancelled, "model " + name_ + " was closed"};
@@ -174,7 +208,7 @@ Result<std::vector<Token>> LlamaEncoder::tokens_of(const std::string& text) cons
   return tokens;
 }
 
-Result<Embeddings> LlamaEncoder::encode(const std::vector<std::vector<Token>>& tile) {
+Result<Embeddings> LlamaEncoder::compute(const std::vector<std::vector<Token>>& tile) {
   batch_.clear();
   for (std::size_t i = 0; i < tile.size(); ++i) {
     llama_pos position = 0;
@@ -193,25 +227,44 @@ Result<Embeddings> LlamaEncoder::encode(const std::vector<std::vector<Token>>& t
     return Error{Code::kModelFailed, "model " + name_ + " failed: " + e.what()};
   }
   Embeddings vectors;
+  std::size_t first = 0;
   for (std::size_t i = 0; i < tile.size(); ++i) {
-    QIAO_ASSIGN(auto vector, vector_of(static_cast<llama_seq_id>(i)));
+    QIAO_ASSIGN(auto vector, vector_of(static_cast<llama_seq_id>(i), first, tile[i].size()));
+    first += tile[i].size();
     vectors.push_back(std::move(vector));
   }
   return vectors;
 }
 
-Result<std::vector<float>> LlamaEncoder::vector_of(llama_seq_id sequence) const {
-  const float* raw = llama_get_embeddings_seq(run_.context.get(), sequence);
-  if (raw == nullptr) return Error{Code::kModelFailed, "model " + name_ + " gave no vector"};
-  std::vector<float> vector(raw, raw + llama_model_n_embd_out(weights_.get()));
-  double square = 0;
-  for (const float x : vector) square += double{x} * x;
-  if (!(square > 0) || !std::isfinite(square)) {
-    return Error{Code::kModelFailed, "model " + name_ + " computed a vector without a direction"};
+Result<std::vector<float>> LlamaEncoder::vector_of(llama_seq_id sequence, std::size_t first,
+                                                   std::size_t tokens) const {
+  const auto width = static_cast<std::size_t>(llama_model_n_embd_out(weights_.get()));
+  std::vector<float> vector;
+  const auto append = [&](const float* raw) {
+    if (raw != nullptr) vector.insert(vector.end(), raw, raw + width);
+    return raw != nullptr;
+  };
+  bool whole = true;
+  if (pools_) whole = append(llama_get_embeddings_seq(run_.context.get(), sequence));
+  for (std::size_t i = 0; whole && !pools_ && i < tokens; ++i) {
+    whole =
+        append(llama_get_embeddings_ith(run_.context.get(), static_cast<std::int32_t>(first + i)));
   }
-  const auto scale = static_cast<float>(1 / std::sqrt(square));
-  for (float& x : vector) x *= scale;
-  return vector;
+  if (whole) return vector;
+  return Error{Code::kModelFailed, "model " + name_ + " gave no vector"};
+}
+
+Result<Embeddings> LlamaEncoder::unit_vectors(Embeddings vectors) const {
+  for (auto& vector : vectors) {
+    double square = 0;
+    for (const float x : vector) square += double{x} * x;
+    if (!(square > 0) || !std::isfinite(square)) {
+      return Error{Code::kModelFailed, "model " + name_ + " computed a vector without a direction"};
+    }
+    const auto scale = static_cast<float>(1 / std::sqrt(square));
+    for (float& x : vector) x *= scale;
+  }
+  return vectors;
 }
 
 }  // namespace qiao::model

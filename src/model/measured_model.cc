@@ -53,9 +53,9 @@ void MeasuredModel::count(const Generated& generated) {
   first_token_.observe(generated.first_token_ms / 1000);
 }
 
-void MeasuredModel::embed(std::vector<std::string> texts, OnEmbedded on_done) {
-  model_->embed(std::move(texts), [this, start_us = clock_.steady_us(),
-                                   on_done = std::move(on_done)](Result<Embeddings> vectors) {
+Model::OnEmbedded MeasuredModel::measured(OnEmbedded on_done) {
+  return [this, start_us = clock_.steady_us(),
+          on_done = std::move(on_done)](Result<Embeddings> vectors) {
     if (vectors) {
       texts_.add(vectors->size());
       encoding_.observe(static_cast<double>(clock_.steady_us() - start_us) / 1e6);
@@ -63,7 +63,15 @@ void MeasuredModel::embed(std::vector<std::string> texts, OnEmbedded on_done) {
       failures_.add();
     }
     on_done(std::move(vectors));
-  });
+  };
+}
+
+void MeasuredModel::embed(std::vector<std::string> texts, OnEmbedded on_done) {
+  model_->embed(std::move(texts), measured(std::move(on_done)));
+}
+
+void MeasuredModel::encode(std::vector<std::vector<std::int32_t>> tokens, OnEmbedded on_done) {
+  model_->encode(std::move(tokens), measured(std::move(on_done)));
 }
 
 }  // namespace qiao::model

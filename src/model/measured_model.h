@@ -23,12 +23,14 @@ class MeasuredModel final : public Model {
   RequestId generate(GenerateRequest request, OnText on_text, OnGenerated on_done) override;
   void cancel(RequestId request) override { model_->cancel(request); }
   void embed(std::vector<std::string> texts, OnEmbedded on_done) override;
+  void encode(std::vector<std::vector<std::int32_t>> tokens, OnEmbedded on_done) override;
   Result<std::int32_t> count_tokens(std::string_view text) override {
     return model_->count_tokens(text);
   }
 
  private:
   void count(const Generated& generated);
+  OnEmbedded measured(OnEmbedded on_done);
 
   const Clock& clock_;
   Counter& answers_;

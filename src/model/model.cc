@@ -64,6 +64,10 @@ Result<Role> parse_role(std::string_view name) {
                           "': use system, developer, user, assistant or tool");
 }
 
+void Model::encode(std::vector<std::vector<std::int32_t>> /*tokens*/, OnEmbedded on_done) {
+  on_done(Error{Code::kUnsupported, "model " + info().name + " takes texts and no tokens"});
+}
+
 Result<Generated> generate_and_wait(Model& model, GenerateRequest request) {
   auto slot = std::make_shared<Slot<Generated>>();
   const std::int64_t timeout_ms = request.deadline_ms + kGraceMs;

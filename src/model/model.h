@@ -115,6 +115,12 @@ class Model {
   // Encodes texts (an encoder). Longer texts than the model takes are cut at its end.
   virtual void embed(std::vector<std::string> texts, OnEmbedded on_done) = 0;
 
+  // Lists of tokens, with what a text begins and ends with, to what an encoder computes for them:
+  // vectors as they are, not of unit norm; with the pooling "none" those of all tokens of a list,
+  // one after the other. For heads that were trained on them. A list that is empty, too long or
+  // names a token that is not there is `invalid_argument`; not every model can (`unsupported`).
+  virtual void encode(std::vector<std::vector<std::int32_t>> tokens, OnEmbedded on_done);
+
   // Tokens of `text`, exact or (provider) estimated; blocks briefly.
   virtual Result<std::int32_t> count_tokens(std::string_view text) = 0;
 };

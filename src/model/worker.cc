@@ -100,6 +100,8 @@ class Service {
           return generate(frame);
         case FrameType::kEmbed:
           return embed(frame);
+        case FrameType::kEncode:
+          return encode(frame);
         case FrameType::kCount:
           return count(frame);
         case FrameType::kCancel:
@@ -156,15 +158,25 @@ class Service {
 
   Status embed(const Frame& frame) {
     QIAO_ASSIGN(auto texts, decode_texts(frame.body));
-    model_->embed(std::move(texts), [this, id = frame.id](const Result<Embeddings>& vectors) {
+    model_->embed(std::move(texts), send_vectors(frame.id));
+    return {};
+  }
+
+  Status encode(const Frame& frame) {
+    QIAO_ASSIGN(auto tokens, decode_tokens(frame.body));
+    model_->encode(std::move(tokens), send_vectors(frame.id));
+    return {};
+  }
+
+  Model::OnEmbedded send_vectors(std::uint64_t id) {
+    return [this, id](const Result<Embeddings>& vectors) {
       if (!vectors) return channel_.fail(id, vectors.error());
       const auto body = encode_vectors(*vectors);
       if (body.size() > kFrameBytesMax) {
         return channel_.fail(id, invalid_argument("too many vectors for one request"));
       }
       channel_.send(FrameType::kDone, id, body);
-    });
-    return {};
+    };
   }
 
   Status count(const Frame& frame) {

@@ -116,6 +116,48 @@ Result<std::vector<std::string>> strings_of(const Json& list) {
   return texts;
 }
 
+void append_count(std::string& body, std::size_t count) {
+  const auto number = static_cast<std::uint32_t>(count);
+  body.append(reinterpret_cast<const char*>(&number), sizeof number);
+}
+
+std::optional<std::uint32_t> take_count(std::string_view& body) {
+  std::uint32_t number = 0;
+  if (body.size() < sizeof number) return std::nullopt;
+  std::memcpy(&number, body.data(), sizeof number);
+  body.remove_prefix(sizeof number);
+  return number;
+}
+
+template <class T>
+std::string encode_lists(const std::vector<std::vector<T>>& lists) {
+  std::string body;
+  append_count(body, lists.size());
+  for (const auto& list : lists) {
+    append_count(body, list.size());
+    body.append(reinterpret_cast<const char*>(list.data()), list.size() * sizeof(T));
+  }
+  return body;
+}
+
+template <class T>
+Result<std::vector<std::vector<T>>> decode_lists(std::string_view body) {
+  const auto count = take_count(body);
+  // Each has its length at least: no more room is taken than was sent.
+  if (!count || *count > body.size() / sizeof(std::uint32_t)) return corrupt("lists are cut short");
+  std::vector<std::vector<T>> lists(*count);
+  for (auto& list : lists) {
+    const auto size = take_count(body);
+    if (!size || *size > body.size() / sizeof(T)) return corrupt("a list is cut short");
+    if (*size == 0) continue;
+    list.resize(*size);
+    std::memcpy(list.data(), body.data(), list.size() * sizeof(T));
+    body.remove_prefix(list.size() * sizeof(T));
+  }
+  if (!body.empty()) return corrupt("more than the lists");
+  return lists;
+}
+
 }  // namespace
 
 std::string encode_options(const ModelOptions& options) {
@@ -264,30 +306,16 @@ Result<std::vector<std::string>> decode_texts(std::string_view body) {
 }
 
 std::string encode_vectors(const Embeddings& vectors) {
-  const std::uint32_t head[2] = {
-      static_cast<std::uint32_t>(vectors.size()),
-      static_cast<std::uint32_t>(vectors.empty() ? 0 : vectors.front().size())};
-  std::string body(reinterpret_cast<const char*>(head), sizeof head);
-  for (const auto& vector : vectors) {
-    body.append(reinterpret_cast<const char*>(vector.data()), vector.size() * sizeof(float));
-  }
-  return body;
+  return encode_lists(vectors);
 }
-
 Result<Embeddings> decode_vectors(std::string_view body) {
-  std::uint32_t head[2];
-  if (body.size() < sizeof head) return corrupt("vectors are cut short");
-  std::memcpy(head, body.data(), sizeof head);
-  body.remove_prefix(sizeof head);
-  const std::uint64_t row = std::uint64_t{head[1]} * sizeof(float);
-  if (body.size() != head[0] * row || (row == 0 && head[0] != 0))
-    return corrupt("vectors of another size");
-  Embeddings vectors(head[0], std::vector<float>(head[1]));
-  for (auto& vector : vectors) {
-    std::memcpy(vector.data(), body.data(), row);
-    body.remove_prefix(row);
-  }
-  return vectors;
+  return decode_lists<float>(body);
+}
+std::string encode_tokens(const std::vector<std::vector<std::int32_t>>& tokens) {
+  return encode_lists(tokens);
+}
+Result<std::vector<std::vector<std::int32_t>>> decode_tokens(std::string_view body) {
+  return decode_lists<std::int32_t>(body);
 }
 
 }  // namespace qiao::model

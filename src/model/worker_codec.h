@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -31,8 +32,10 @@ Error decode_error(std::string_view body);
 std::string encode_texts(const std::vector<std::string>& texts);
 Result<std::vector<std::string>> decode_texts(std::string_view body);
 
-// How many (4 bytes), how long each (4), then the numbers as they lie in memory.
+// How many (4 bytes), then each: how long (4), and the numbers as they lie in memory.
 std::string encode_vectors(const Embeddings& vectors);
 Result<Embeddings> decode_vectors(std::string_view body);
+std::string encode_tokens(const std::vector<std::vector<std::int32_t>>& tokens);
+Result<std::vector<std::vector<std::int32_t>>> decode_tokens(std::string_view body);
 
 }  // namespace qiao::model

@@ -61,6 +61,19 @@ TEST(WorkerCodec, ErrorsKeepTheirCode) {
   EXPECT_EQ(decode_error(R"({"code":99,"message":"x"})").code, Code::kCorrupt);
 }
 
+// Vectors of all tokens of a text are longer than those of another one.
+TEST(WorkerCodec, ListsOfDifferentLengthsGoRound) {
+  const Embeddings vectors = {{1, 2, 3, 4}, {}, {5, 6}};
+  EXPECT_EQ(*decode_vectors(encode_vectors(vectors)), vectors);
+  const std::vector<std::vector<std::int32_t>> tokens = {{101, 7, 102}, {101, 102}};
+  const auto body = encode_tokens(tokens);
+  EXPECT_EQ(*decode_tokens(body), tokens);
+  for (std::size_t size = 0; size < body.size(); ++size) {
+    EXPECT_FALSE(decode_tokens(body.substr(0, size))) << size;
+  }
+  EXPECT_FALSE(decode_tokens(body + "x"));
+}
+
 TEST(WorkerCodec, VectorsGoRoundAndMustFit) {
   const Embeddings sent = {{1, 2.5F, -3}, {0, 1e-30F, 7}};
   EXPECT_EQ(*decode_vectors(encode_vectors(sent)), sent);

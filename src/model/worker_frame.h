@@ -17,6 +17,7 @@ enum class FrameType : std::uint8_t {
   kOpen = 1,  // options as JSON; the model's file rides along as a descriptor
   kGenerate,  // milliseconds left (8 bytes), request as JSON
   kEmbed,     // texts as JSON
+  kEncode,    // lists of tokens (worker_codec.h)
   kCount,     // text
   kCancel,
   kPing,

@@ -129,13 +129,22 @@ void WorkerModel::cancel(RequestId request) {
 }
 
 void WorkerModel::embed(std::vector<std::string> texts, OnEmbedded on_done) {
-  const auto decode = [count = texts.size()](std::string_view body) -> Result<Embeddings> {
-    QIAO_ASSIGN(auto vectors, decode_vectors(body));
+  submit_vectors(FrameType::kEmbed, encode_texts(texts), texts.size(), std::move(on_done));
+}
+
+void WorkerModel::encode(std::vector<std::vector<std::int32_t>> tokens, OnEmbedded on_done) {
+  submit_vectors(FrameType::kEncode, encode_tokens(tokens), tokens.size(), std::move(on_done));
+}
+
+void WorkerModel::submit_vectors(FrameType type, std::string body, std::size_t count,
+                                 OnEmbedded on_done) {
+  const auto decode = [count](std::string_view answer) -> Result<Embeddings> {
+    QIAO_ASSIGN(auto vectors, decode_vectors(answer));
     if (vectors.size() == count) return vectors;
     return Error{Code::kCorrupt, "another number of vectors than of texts"};
   };
-  submit({FrameType::kEmbed,
-          encode_texts(texts),
+  submit({type,
+          std::move(body),
           clock_.steady_us() + kEmbedMs * 1000,
           {},
           decoded<Embeddings>(std::move(on_done), decode)});

@@ -47,12 +47,14 @@ class WorkerModel final : public Model {
   RequestId generate(GenerateRequest request, OnText on_text, OnGenerated on_done) override;
   void cancel(RequestId request) override;
   void embed(std::vector<std::string> texts, OnEmbedded on_done) override;
+  void encode(std::vector<std::vector<std::int32_t>> tokens, OnEmbedded on_done) override;
   Result<std::int32_t> count_tokens(std::string_view text) override;
   // Of the worker that runs now; 0 when none does.
   [[nodiscard]] pid_t pid() const { return pid_.load(); }
 
  private:
   RequestId submit(WorkerRequest request);
+  void submit_vectors(FrameType type, std::string body, std::size_t count, OnEmbedded on_done);
   [[nodiscard]] std::string who() const { return "model " + options_.name; }
 
   // All below: the supervisor's thread.

@@ -77,6 +77,31 @@ TEST_F(Worker, EncodesAndCounts) {
   EXPECT_EQ(generate_and_wait(*model, request).error().code, Code::kUnsupported);
 }
 
+// encode() gives what embed() makes of unit length, and refuses tokens that are not there.
+TEST_F(Worker, EncodesTokensAsTheyAre) {
+  const auto model = start();
+  const auto unit = embed_and_wait(*model, {"ab"});
+  ASSERT_TRUE(unit) << unit.error().message;
+  const auto encode = [&](std::vector<std::int32_t> tokens) {
+    std::promise<Result<Embeddings>> done;
+    model->encode({std::move(tokens)},
+                  [&](Result<Embeddings> vectors) { done.set_value(std::move(vectors)); });
+    return done.get_future().get();
+  };
+  const auto raw = encode({2, 5, 3});  // [CLS] ab [SEP]
+  ASSERT_TRUE(raw) << raw.error().message;
+  const auto& vector = raw->front();
+  double square = 0;
+  for (const float x : vector) square += double{x} * x;
+  EXPECT_GT(std::abs(square - 1), 0.01);
+  for (std::size_t i = 0; i < vector.size(); ++i) {
+    EXPECT_NEAR(vector[i] / std::sqrt(square), unit->front()[i], 1e-3);
+  }
+  EXPECT_EQ(encode({2, 99, 3}).error().code, Code::kInvalidArgument);
+  EXPECT_EQ(encode({}).error().code, Code::kInvalidArgument);
+  EXPECT_EQ(encode(std::vector<std::int32_t>(13, 5)).error().code, Code::kInvalidArgument);
+}
+
 TEST_F(Worker, ComesBackHoweverItIsKilled) {
   const auto model = start();
   std::uint64_t restarts = 0;

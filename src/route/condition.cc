@@ -64,6 +64,14 @@ void test_understanding(const Condition& condition, const Evidence& evidence, Wh
         known.sentiment == *condition.sentiment && known.sentiment_score >= condition.score_min,
         at_least("sentiment", *condition.sentiment, known.sentiment_score, condition.score_min));
   }
+  for (const auto& [name, label] : condition.heads) {
+    const auto head = known.heads.find(name);
+    const bool judged = head != known.heads.end() && !head->second.empty();
+    const bool found = judged && head->second.front().label == label;
+    const double score = found ? head->second.front().score : 0;
+    const double least = condition.score_min > 0 ? condition.score_min : evidence.threshold;
+    why.test(found && score >= least, at_least(name, label, score, least));
+  }
   if (condition.language) {
     const bool chinese = *condition.language == Language::kChinese;
     why.test(known.language == condition.language, chinese ? "language=zh" : "language=en");
@@ -84,7 +92,8 @@ void test_understanding(const Condition& condition, const Evidence& evidence, Wh
 
 bool is_empty(const Condition& condition) {
   return !condition.intent && !condition.sentiment && !condition.language && !condition.entity &&
-         condition.words.empty() && !condition.out_of_scope && condition.facts.empty();
+         condition.words.empty() && !condition.out_of_scope && condition.heads.empty() &&
+         condition.facts.empty();
 }
 
 std::optional<std::string> why_holds(const Condition& condition, const Evidence& evidence) {

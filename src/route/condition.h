@@ -14,7 +14,7 @@ namespace qiao::impl {
 struct Evidence {
   std::string_view text;
   const Annotations& annotations;
-  double threshold = 0;  // for intents when the condition names no score
+  double threshold = 0;  // for intents and heads when the condition names no score
   bool out_of_scope = false;
 };
 

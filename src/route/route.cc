@@ -40,7 +40,9 @@ std::vector<Contender> contenders_of(const Annotations& annotations, const Route
 bool in_scope(const Annotations& annotations, const std::vector<Contender>& contenders,
               const RouteTable& table) {
   return std::any_of(annotations.intents.begin(), annotations.intents.end(),
-                     [&](const Scored& s) { return s.score >= table.threshold; }) ||
+                     [&](const Scored& s) {
+                       return s.score >= table.threshold && s.label != kOutOfScopeLabel;
+                     }) ||
          std::any_of(contenders.begin(), contenders.end(),
                      [&](const Contender& c) { return c.score >= threshold_of(*c.route, table); });
 }

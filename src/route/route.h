@@ -18,12 +18,13 @@ namespace qiao {
 struct Condition {
   std::optional<std::string> intent;
   std::optional<std::string> sentiment;
+  std::map<std::string, std::string> heads;  // another trained head → its label
   std::optional<Language> language;
   std::optional<std::string> entity;         // a kind that must be present
   std::vector<std::string> words;            // any of them, compared without case
   std::optional<bool> out_of_scope;          // no intent and no semantic route above its threshold
   std::map<std::string, std::string> facts;  // name → value, or ">= 2" and the like
-  double score_min = 0;                      // for intent and sentiment
+  double score_min = 0;                      // for intent, sentiment and heads
 };
 
 struct Route {

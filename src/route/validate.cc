@@ -59,8 +59,8 @@ void check_condition(const Route& route, Faults& faults) {
   const Condition& when = *route.when;
   if (impl::is_empty(when)) faults.add(route, "`when` tests nothing");
   if (!is_share(when.score_min)) faults.add(route, "`score` is between 0 and 1");
-  if (when.score_min > 0 && !when.intent && !when.sentiment)
-    faults.add(route, "`score` needs `intent` or `sentiment` beside it");
+  if (when.score_min > 0 && !when.intent && !when.sentiment && when.heads.empty())
+    faults.add(route, "`score` needs `intent`, `sentiment` or a trained head beside it");
   for (const std::string& word : when.words) {
     if (word.empty()) faults.add(route, "an empty word");
   }

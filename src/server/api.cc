@@ -39,6 +39,7 @@ void add_all_routes(Router& router, const ApiServices& services) {
   add_conversation_routes(router, services);
   add_stream_routes(router, services);
   add_flow_routes(router, services);
+  add_bundle_routes(router, services);
   add_openai_routes(router, services);
 }
 

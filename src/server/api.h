@@ -21,6 +21,7 @@
 
 namespace qiao::server {
 
+class Bundles;
 class ConversationFinder;
 
 struct Readiness {
@@ -47,6 +48,7 @@ struct ApiServices {
   ConversationFinder& conversations;
   std::function<Readiness()> readiness;
   std::int64_t started_us = 0;
+  Bundles* bundles = nullptr;  // null: there are none
 };
 
 // One function per group of resources; each stands in its own file.
@@ -58,6 +60,7 @@ void add_conversation_routes(Router& router, const ApiServices& services);  // a
 void add_stream_routes(Router& router, const ApiServices& services);        // api_streams.cc
 void add_flow_routes(Router& router, const ApiServices& services);          // api_flows.cc
 void add_health_routes(Router& router, const ApiServices& services);        // api_health.cc
+void add_bundle_routes(Router& router, const ApiServices& services);        // api_bundles.cc
 void add_openai_routes(Router& router, const ApiServices& services);        // api_openai.cc
 void add_all_routes(Router& router, const ApiServices& services);
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Flows, and the state of the server.
 #include "server/api.h"
+#include "server/bundles.h"
 #include "server/version.h"
 
 namespace qiao::server {
@@ -49,6 +50,9 @@ Json status_json(const ApiServices& services) {
   json["models"] = Json::array();
   for (const auto& [name, model] : services.models)
     json["models"].push_back(to_json(name, model->info()));
+  if (services.bundles != nullptr) {
+    for (const Json& bundle : services.bundles->list()) json["models"].push_back(bundle);
+  }
   json["flows"] = Json::array();
   for (const auto& flow : services.flows) {
     json["flows"].push_back({{"name", flow->config().name}, {"lacks", list_json(flow->lacks())}});

@@ -11,7 +11,9 @@
 #include "log/memory_log.h"
 #include "log/repair.h"
 #include "log/segment_log.h"
+#include "model/catalogue.h"
 #include "server/api.h"
+#include "server/bundles.h"
 #include "server/guard.h"
 #include "server/model_set.h"
 #include "server/openai_conversations.h"
@@ -105,7 +107,26 @@ class App::Impl {
     QIAO_ASSIGN(server::OpenModels opened, server::open_models(config_, clock_, metrics_));
     models_ = std::move(opened.models);
     model_aliases_ = std::move(opened.aliases);
+    const std::string& models = config_.models_directory;
+    bundles_ = std::make_unique<server::Bundles>(
+        server::Bundles::Options{models.empty() ? default_models_directory() : models,
+                                 config_.bundle_engine},
+        [this](std::string type, Json data) { audit(std::move(type), std::move(data)); }, clock_,
+        metrics_);
     return {};
+  }
+
+  // An event that is about no message, in the log as all others.
+  void audit(std::string type, Json data) {
+    record::Event event;
+    event.time_ms = clock_.wall_ms();
+    event.type = std::move(type);
+    event.data = std::move(data);
+    Commit commit;
+    commit.events.push_back(std::move(event));
+    broker_->commit(std::move(commit), [](const auto& written) {
+      if (!written) log_error("server", "an event was not kept: " + written.error().message);
+    });
   }
 
   Status start_flows() {
@@ -117,6 +138,8 @@ class App::Impl {
       }
       FlowServices services{*broker_,    *streams_, history_.get(), models_,
                             *flow_loop_, clock_,    metrics_};
+      QIAO_TRY(bundles_->need(flow));
+      services.bundles = &bundles_->set();
       QIAO_ASSIGN(std::unique_ptr<FlowEngine> engine, FlowEngine::make(std::move(flow), services));
       flows_.push_back(std::move(engine));
       QIAO_TRY(start_and_wait(*flows_.back()));
@@ -173,7 +196,7 @@ class App::Impl {
             *readers_,      ids_,
             clock_,         metrics_,
             conversations_, [this] { return readiness(); },
-            started_us_};
+            started_us_,    bundles_.get()};
   }
 
   server::Readiness readiness();
@@ -202,6 +225,7 @@ class App::Impl {
   std::unique_ptr<Streams> streams_;
   ModelSet models_;
   std::map<std::string, std::string> model_aliases_;
+  std::unique_ptr<server::Bundles> bundles_;
   server::Flows flows_;
   server::ConversationFinder conversations_;
   std::optional<server::ApiServices> services_;
@@ -227,6 +251,9 @@ server::Readiness App::Impl::readiness() {
     if (info.ready) continue;
     out.waiting.push_back("model " + name + (info.note.empty() ? "" : ": " + info.note));
   }
+  if (bundles_) {
+    for (std::string& what : bundles_->waiting()) out.waiting.push_back(std::move(what));
+  }
   const bool waited = clock_.steady_us() - started_us_ > kModelsWaitUs;
   if (out.waiting.empty() || waited) was_ready_ = true;
   out.ready = was_ready_;
@@ -249,11 +276,13 @@ void App::Impl::stop() {
   if (http_) http_->stop(kHttpGraceMs);
   if (listening_) server::remove_server_file(config_.data);
   if (readers_) readers_->stop();
+  if (bundles_) bundles_->stop();
   if (streams_) streams_->flush();
   if (broker_) broker_->stop();
   if (flow_loop_) flow_loop_->stop();
   if (broker_loop_) broker_loop_->stop();
   flows_.clear();
+  bundles_.reset();
   models_.clear();
   history_.reset();
   streams_.reset();

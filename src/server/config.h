@@ -26,6 +26,7 @@ struct ServerConfig {
   std::string models_directory;                // "": default_models_directory()
   std::string chat_model;                      // "": the best one installed; "none": no chat model
   std::map<std::string, ModelOptions> models;  // by flow name: "chat", "encoder-zh", "encoder-en"
+  std::string bundle_engine = "worker";        // of bundles; tests run them in this process
   std::string log_level = "info";
   Language language = Language::kEnglish;
   std::int64_t stop_grace_ms = 10'000;

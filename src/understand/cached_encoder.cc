@@ -79,6 +79,9 @@ class CachedEncoder final : public Model {
     return encoder_->generate(std::move(request), std::move(on_text), std::move(on_done));
   }
   void cancel(RequestId request) override { encoder_->cancel(request); }
+  void encode(std::vector<std::vector<std::int32_t>> tokens, OnEmbedded on_done) override {
+    encoder_->encode(std::move(tokens), std::move(on_done));
+  }
   Result<std::int32_t> count_tokens(std::string_view text) override {
     return encoder_->count_tokens(text);
   }

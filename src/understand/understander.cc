@@ -12,8 +12,10 @@ namespace {
 
 class ExampleUnderstander final : public Understander {
  public:
-  ExampleUnderstander(Encoders encoders, MessageJudge judge, const Clock& clock)
+  ExampleUnderstander(Encoders encoders, MessageJudge judge, std::vector<HeadSpec> heads,
+                      const Clock& clock)
       : encoders_(std::move(encoders)),
+        heads_(std::move(heads)),
         clock_(clock),
         judge_(std::make_shared<const MessageJudge>(std::move(judge))) {}
 
@@ -22,17 +24,20 @@ class ExampleUnderstander final : public Understander {
 
  private:
   const Encoders encoders_;
+  const TrainedHeads heads_;
   const Clock& clock_;
   const std::shared_ptr<const MessageJudge> judge_;
 };
 
 void ExampleUnderstander::annotate(std::string text, OnAnnotated done) const {
   const std::int64_t began_us = clock_.steady_us();
-  const auto finish = [judge = judge_, &clock = clock_, began_us, done = std::move(done)](
-                          const std::string& said, std::vector<float> vector) {
-    Annotations annotations = judge->judge(said, std::move(vector));
+  const auto end = [&clock = clock_, began_us, done = std::move(done)](Annotations annotations) {
     annotations.ms = static_cast<double>(clock.steady_us() - began_us) / 1000.0;
     done(std::move(annotations));
+  };
+  const auto finish = [judge = judge_, judged = heads_.ask(text, end)](const std::string& said,
+                                                                       std::vector<float> vector) {
+    judged(judge->judge(said, std::move(vector)));
   };
   Model* encoder = judge_->wants_vector() ? encoder_of(encoders_, detect_language(text)) : nullptr;
   if (encoder == nullptr) return finish(text, {});
@@ -56,8 +61,13 @@ Result<std::shared_ptr<const Understander>> Understander::make(UnderstandSpec sp
                                                                Encoders encoders) {
   static const SystemClock kMachineClock;
   const Clock& clock = spec.clock != nullptr ? *spec.clock : kMachineClock;
+  std::vector<HeadSpec> heads = spec.heads;
+  for (const HeadSpec& head : heads) {
+    if (head.name == kSentimentHead) spec.sentiment = false;  // the trained one judges it
+  }
   QIAO_ASSIGN(MessageJudge judge, MessageJudge::make(std::move(spec), encoders));
-  return std::make_shared<const ExampleUnderstander>(std::move(encoders), std::move(judge), clock);
+  return std::make_shared<const ExampleUnderstander>(std::move(encoders), std::move(judge),
+                                                     std::move(heads), clock);
 }
 
 }  // namespace qiao

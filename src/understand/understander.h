@@ -12,6 +12,7 @@
 #include "base/result.h"
 #include "message/annotations.h"
 #include "model/model.h"
+#include "understand/trained_heads.h"
 
 namespace qiao {
 
@@ -21,6 +22,7 @@ struct UnderstandSpec {
   std::map<std::string, std::vector<std::string>> likes;    // semantic route → its examples
   bool sentiment = false;
   std::vector<std::string> entities;  // kinds to look for; empty: all known
+  std::vector<HeadSpec> heads;        // trained ones
   const Clock* clock = nullptr;       // of Annotations::ms, outlives it; null: the machine's
 };
 
@@ -32,7 +34,8 @@ struct Encoders {
 
 // Message text → annotations: language, entities by pattern, similarity to the examples (dense
 // where an encoder is there, and BM25 over words and character bigrams), sentiment by a trained
-// linear head on the encoder's vector. Works without encoders and says in `missing` what it lacks.
+// linear head on the encoder's vector, and what the flow's trained heads say. Works without
+// encoders and says in `missing` what it lacks.
 //
 // Immutable after make(); thread-safe; owned by the flow that made it. annotate() returns at once
 // and calls back on the encoder's thread (or inside, without an encoder).

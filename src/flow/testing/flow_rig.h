@@ -69,9 +69,9 @@ class FlowRig {
       ASSERT_TRUE(kept) << kept.error().message;
       history = std::move(*kept);
     }
-    auto made = FlowEngine::make(std::move(*config),
-                                 {*broker, *streams, history.get(), models, *loop, clock, *metrics},
-                                 options);
+    FlowServices services{*broker, *streams, history.get(), models, *loop, clock, *metrics};
+    services.bundles = bundles;
+    auto made = FlowEngine::make(std::move(*config), services, options);
     ASSERT_TRUE(made) << made.error().message;
     engine = std::move(*made);
     std::optional<Status> started;
@@ -152,6 +152,7 @@ class FlowRig {
   IdMaker ids{clock, 1};
   MemoryLog log;
   ModelSet models;
+  const BundleSet* bundles = nullptr;
   FlowOptions options;
   std::unique_ptr<ManualExecutor> loop;
   std::unique_ptr<Streams> streams;

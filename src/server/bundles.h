@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/executor.h"
+#include "base/metrics.h"
+#include "flow/flow_config.h"
+#include "model/bundle_store.h"
+#include "understand/bundle_slot.h"
+
+namespace qiao::server {
+
+// The bundles that the flows' heads name: opens the versions that are to be served, and changes
+// them while messages come. A new version is loaded and tried beside the old one first; what does
+// not fit the flows or fails is refused, and everything stays as it was.
+//
+// Owned by server/app. need() before the flows start, on one thread; then set() is only read, and
+// the rest may be called from any thread: promote and roll back run one after another on a thread
+// of their own and call `done` there. At most kWaitingMax wait.
+class Bundles {
+ public:
+  static constexpr std::size_t kWaitingMax = 16;
+  static constexpr std::int64_t kLoadMsMax = 60'000;
+  static constexpr std::size_t kSelfTestsMax = 64;
+  // Of the texts whose labels a card tells, so many must be told the same here.
+  static constexpr double kSelfTestShare = 0.9;
+
+  struct Options {
+    std::string models_directory;
+    std::string engine = "worker";
+  };
+  // What happened, for the record: "bundle.promoted" or "bundle.rolled_back".
+  using Audit = std::function<void(std::string type, Json data)>;
+  using Done = std::function<void(Result<Json>)>;
+
+  Bundles(Options options, Audit audit, const Clock& clock, Metrics& metrics);
+  ~Bundles();
+  Bundles(const Bundles&) = delete;
+  Bundles& operator=(const Bundles&) = delete;
+
+  // Waits for what is under way; then nothing is changed any more.
+  void stop() { worker_->stop(); }
+
+  // Opens what `flow` names. Errors: a bundle that is not installed or damaged.
+  Status need(const FlowConfig& flow);
+  [[nodiscard]] const BundleSet& set() const { return slots_; }
+
+  // `what`: a folder that `qiao train finetune` wrote, or a version that is here already.
+  void promote(std::string name, std::string what, Done done);
+  void roll_back(std::string name, Done done);
+
+  // One object for each bundle served, as GET /v1/status shows models.
+  [[nodiscard]] Json list() const;
+  // What is not ready, one sentence each.
+  [[nodiscard]] std::vector<std::string> waiting() const;
+
+ private:
+  using Loaded = Result<std::shared_ptr<const Classifier>>;
+
+  void run(Done done, std::function<Result<Json>()> work);
+  Result<std::string> version_of(const std::string& name, const std::string& what) const;
+  [[nodiscard]] ModelOptions options_of(const std::string& name) const;
+  [[nodiscard]] Loaded load(const std::string& name, const std::string& version) const;
+  // Loaded, ready, fit for the flows, and right on the texts of its card.
+  Loaded load_and_try(const std::string& name, const std::string& version) const;
+  [[nodiscard]] Status check_flows(const std::string& name, const TextHead& head) const;
+  Result<Json> promote_now(const std::string& name, const std::string& what);
+  Result<Json> roll_back_now(const std::string& name);
+  Json put_in(const std::string& name, std::shared_ptr<const Classifier> next,
+              const std::string& before, const char* event);
+
+  const Options options_;
+  const Audit audit_;
+  const Clock& clock_;
+  Metrics& metrics_;
+  std::vector<FlowConfig> flows_;  // those with heads
+  BundleSet slots_;
+  std::unique_ptr<LoopThread> worker_;
+};
+
+}  // namespace qiao::server

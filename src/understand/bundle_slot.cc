@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "understand/bundle_slot.h"
+
+#include <utility>
+
+#include "model/bundle_store.h"
+
+namespace qiao {
+
+BundleSlot::BundleSlot(std::string name, std::shared_ptr<const Classifier> first)
+    : name_(std::move(name)), seat_(std::make_shared<Seat>()) {
+  seat_->classifier = std::move(first);
+}
+
+BundleSlot::~BundleSlot() {
+  wait_until_idle(*seat_);
+}
+
+void BundleSlot::judge(std::string text, OnJudged done) const {
+  std::shared_ptr<Seat> seat;
+  {
+    // Counted before a swap can look: the version stays until it has answered.
+    const std::lock_guard lock(mutex_);
+    seat = seat_;
+    const std::lock_guard counting(seat->mutex);
+    ++seat->asked;
+  }
+  // Let go of by the answer and by this call, which may end later: the last one tells.
+  const std::shared_ptr<void> question(nullptr, [seat](void*) {
+    const std::lock_guard lock(seat->mutex);
+    if (--seat->asked == 0) seat->idle.notify_all();
+  });
+  seat->classifier->judge(std::move(text), [question, id = seat->classifier->id(),
+                                            done = std::move(done)](Result<HeadAnswer> answer) {
+    if (!answer) return done(std::move(answer.error()));
+    done(Judged{std::move(*answer), id});
+  });
+}
+
+void BundleSlot::swap(std::shared_ptr<const Classifier> next) {
+  auto seat = std::make_shared<Seat>();
+  seat->classifier = std::move(next);
+  {
+    const std::lock_guard lock(mutex_);
+    seat_.swap(seat);
+  }
+  wait_until_idle(*seat);
+  seat->classifier.reset();
+}
+
+std::shared_ptr<const Classifier> BundleSlot::current() const {
+  const std::lock_guard lock(mutex_);
+  return seat_->classifier;
+}
+
+Result<std::shared_ptr<BundleSlot>> open_bundle(const std::string& models_directory,
+                                                const ModelOptions& options, const Clock& clock,
+                                                Metrics& metrics) {
+  QIAO_ASSIGN(const BundleState state, read_bundle_state(models_directory, options.name));
+  QIAO_ASSIGN(const std::string folder,
+              version_folder(models_directory, options.name, state.current()));
+  QIAO_ASSIGN(auto first, Classifier::open(folder, state.current(), options, clock, metrics));
+  return std::make_shared<BundleSlot>(options.name, std::move(first));
+}
+
+// An encoder answers every request, late ones with an Error: this ends.
+void BundleSlot::wait_until_idle(Seat& seat) {
+  std::unique_lock lock(seat.mutex);
+  seat.idle.wait(lock, [&] { return seat.asked == 0; });
+}
+
+}  // namespace qiao
