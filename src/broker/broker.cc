@@ -52,9 +52,6 @@ void Broker::commit(Commit commit, Done<std::vector<Published>> done) {
 void Broker::create_group(GroupSpec spec, Done<void> done) {
   QIAO_SUBMIT(create_group(std::move(spec), done));
 }
-void Broker::set_group(GroupSpec spec, Done<void> done) {
-  QIAO_SUBMIT(set_group(std::move(spec), done));
-}
 void Broker::delete_group(std::string group, Done<void> done) {
   QIAO_SUBMIT(delete_group(group, done));
 }

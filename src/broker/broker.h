@@ -193,11 +193,8 @@ class Broker {
   // conversation. Receipts past their bounds are `precondition` (of one message) or `overloaded`.
   void commit(Commit commit, Done<std::vector<Published>> done);
 
-  // Idempotent for an equal spec; another spec under the same name is `already_exists`.
+  // Idempotent for an equal spec; another one is `already_exists`, new settings of a flow's own.
   void create_group(GroupSpec spec, Done<void> done);
-  // Creates it, or gives the one that exists these settings; where it started stays.
-  // `already_exists` when the pattern or the order is another.
-  void set_group(GroupSpec spec, Done<void> done);
   void delete_group(std::string group, Done<void> done);
   // Up to `count` messages; waits up to `wait_ms` for the first one, then returns empty.
   // `cancel_wait` below ends a wait early.

@@ -63,6 +63,12 @@ Status check_spec(const GroupSpec& spec) {
   return check_rules(spec.rules);
 }
 
+// A flow's own group takes the settings of its file anew at each start.
+bool may_change(const GroupSpec& now, const GroupSpec& wanted) {
+  return now.name.starts_with("flow.") && now.pattern == wanted.pattern &&
+         now.ordered == wanted.ordered && now.start == wanted.start;
+}
+
 // The rule for a class of error, or what the group says of all.
 RetryRule rule_of(const GroupSpec& spec, std::string_view error) {
   for (const RetryRule& rule : spec.rules) {
@@ -81,23 +87,10 @@ void Broker::Impl::create_group(GroupSpec spec, const Done<void>& done) {
   if (Status checked = check_spec(spec); !checked) return done(std::move(checked));
   if (const GroupState* group = state_.group(spec.name)) {
     if (group->spec() == spec) return when_durable(done);
-    return done(
-        Error{Code::kAlreadyExists, "group '" + spec.name + "' exists with other settings"});
-  }
-  const auto appended = append({{}, {record::GroupCreated{time_.now_ms(), std::move(spec)}}}, done);
-  if (!appended) done(appended.error());
-}
-
-void Broker::Impl::set_group(GroupSpec spec, const Done<void>& done) {
-  const GroupState* group = state_.group(spec.name);
-  if (group == nullptr) return create_group(std::move(spec), done);
-  spec.start = group->spec().start;
-  if (group->spec() == spec) return when_durable(done);
-  if (Status checked = check_spec(spec); !checked) return done(std::move(checked));
-  if (spec.pattern != group->spec().pattern || spec.ordered != group->spec().ordered) {
-    return done(Error{Code::kAlreadyExists,
-                      "group '" + spec.name + "' exists for '" + group->spec().pattern +
-                          "'; delete it first: DELETE /v1/groups/" + spec.name});
+    if (!may_change(group->spec(), spec)) {
+      return done(
+          Error{Code::kAlreadyExists, "group '" + spec.name + "' exists with other settings"});
+    }
   }
   const auto appended = append({{}, {record::GroupCreated{time_.now_ms(), std::move(spec)}}}, done);
   if (!appended) done(appended.error());

@@ -44,7 +44,6 @@ class Broker::Impl : public std::enable_shared_from_this<Broker::Impl> {
 
   void commit(Commit commit, const Done<std::vector<Published>>& done);
   void create_group(GroupSpec spec, const Done<void>& done);
-  void set_group(GroupSpec spec, const Done<void>& done);
   void delete_group(const std::string& name, const Done<void>& done);
   void lease(const std::string& group, LeaseWish wish, Done<std::vector<Delivery>> done);
   void cancel_wait(const std::string& group, const std::string& consumer);

@@ -17,13 +17,13 @@ Consumer::Consumer(Broker& broker, Executor& executor, std::string group, std::s
       handle_(std::move(handle)) {}
 
 void Consumer::start(GroupSpec spec, Broker::Done<void> started) {
-  broker_.set_group(std::move(spec),
-                    on_loop(executor_, shared_from_this(),
-                            [started = std::move(started)](Consumer& self, Status created) {
-                              self.started_ = created.has_value();
-                              self.lease();
-                              started(std::move(created));
-                            }));
+  broker_.create_group(std::move(spec),
+                       on_loop(executor_, shared_from_this(),
+                               [started = std::move(started)](Consumer& self, Status created) {
+                                 self.started_ = created.has_value();
+                                 self.lease();
+                                 started(std::move(created));
+                               }));
 }
 
 void Consumer::done() {

@@ -25,6 +25,12 @@ flow::FlowMetrics make_metrics(Metrics& metrics, const std::string& name) {
           metrics.counter("qiao_flow_handed_over_total", "Turns given to outside subjects", labels),
           metrics.counter("qiao_flow_tool_calls_total", "Tool calls", labels),
           metrics.counter("qiao_flow_tool_failures_total", "Tool calls that failed", labels),
+          metrics.counter("qiao_flow_fragments_merged_total",
+                          "Messages that were answered together with others", labels),
+          metrics.counter("qiao_flow_replies_saved_total",
+                          "Turns that were not run because messages were merged", labels),
+          metrics.histogram("qiao_flow_gate_seconds",
+                            "Delay by the turn gate: from a turn's last message on", labels),
           metrics.histogram("qiao_flow_turn_seconds", "From lease to commit", labels),
           metrics.histogram("qiao_flow_first_text_seconds", "From agent to first text", labels)};
 }
@@ -107,6 +113,7 @@ Status FlowEngine::Impl::make_parts() {
                                services_.clock,
                                std::move(understander),
                                std::move(knowledge),
+                               config_.turn.judges() ? Completeness::make(encoders) : nullptr,
                                *tools_,
                                {},
                                make_metrics(services_.metrics, config_.name),
@@ -196,6 +203,16 @@ void FlowEngine::Impl::cancel(const std::string& message_id) {
     const auto left = turn;
     return left->leave(message_id);
   }
+  left_.push_back(message_id);
+  if (left_.size() > kLeftMax) left_.pop_front();
+}
+
+// Only who waits at the gate is waited for.
+void FlowEngine::Impl::typing(const std::string& conversation, std::int64_t for_ms) {
+  const auto gate = gates_.find(conversation);
+  if (gate == gates_.end()) return;
+  const auto keep = gate->second;
+  keep->typing(for_ms);
 }
 
 // ---- the public face: everything goes over the executor
@@ -230,6 +247,13 @@ void FlowEngine::stop_and_wait(std::int64_t grace_ms) {
 void FlowEngine::cancel(std::string message_id) {
   static_cast<void>(impl_->executor().post(
       [impl = impl_, message_id = std::move(message_id)] { impl->cancel(message_id); }));
+}
+
+void FlowEngine::typing(std::string conversation, std::int64_t for_ms) {
+  static_cast<void>(
+      impl_->executor().post([impl = impl_, conversation = std::move(conversation), for_ms] {
+        impl->typing(conversation, std::clamp<std::int64_t>(for_ms, 0, kTypingMsMax));
+      }));
 }
 
 const FlowConfig& FlowEngine::config() const {

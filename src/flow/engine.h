@@ -72,6 +72,10 @@ class FlowEngine {
 
   // The reader of this message's answer went away: ends its turn without a reply.
   void cancel(std::string message_id);
+  // Somebody types in this conversation: the turn gate waits that much longer, at most
+  // kTypingMsMax; 0: has stopped.
+  static constexpr std::int64_t kTypingMsMax = 10'000;
+  void typing(std::string conversation, std::int64_t for_ms);
 
   [[nodiscard]] const FlowConfig& config() const;
   // Models the flow names or could use that are not there: "chat", "encoder-zh", …

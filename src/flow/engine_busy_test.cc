@@ -86,6 +86,17 @@ TEST_F(EnqueueTest, EachMessageIsATurn) {
   EXPECT_THAT(rig_.replies(), ElementsAre("first", "second"));
 }
 
+TEST_F(EnqueueTest, AReaderMayLeaveBeforeTheTurn) {
+  rig_.say("one");
+  rig_.say("two");
+  rig_.engine->cancel(rig_.last_id);
+  rig_.say("three");
+  answer("first");
+  answer("third");
+  EXPECT_THAT(rig_.replies(), ElementsAre("first", "third"));
+  EXPECT_THAT(rig_.events("cancelled"), SizeIs(1));
+}
+
 TEST_F(EnqueueTest, AFlowMayChangeItsPolicy) {
   EXPECT_EQ(group().spec.busy, Busy::kEnqueue);
   turn_is("{ busy: merge }");
@@ -148,6 +159,66 @@ TEST_F(SettleTest, AStreamOfEachMessageHasTheAnswer) {
   rig_.loop->advance_ms(900);
   EXPECT_EQ(stream(first).back().kind, StreamEvent::Kind::kEnd);
   EXPECT_EQ(stream(second).back().data["message_id"], stream(first).back().data["message_id"]);
+}
+
+TEST_F(SettleTest, WhoTypesIsWaitedFor) {
+  rig_.say("one");
+  rig_.loop->advance_ms(600);
+  rig_.engine->typing("c1", 1'000);
+  rig_.loop->advance_ms(700);
+  EXPECT_THAT(rig_.replies(), IsEmpty());
+  EXPECT_EQ(held_->asked, 0U);
+  rig_.say("two fixed");  // it was typed: the usual silence follows
+  rig_.loop->advance_ms(750);
+  EXPECT_THAT(rig_.replies(), ElementsAre("fixed words"));
+}
+
+TEST_F(SettleTest, TypingEndsAndHasItsBound) {
+  rig_.say("fixed");
+  rig_.engine->typing("c1", 5'000);
+  rig_.engine->typing("c2", 5'000);  // nobody waits there
+  rig_.loop->advance_ms(1'900);
+  EXPECT_THAT(rig_.replies(), IsEmpty());
+  rig_.loop->advance_ms(200);  // max_wait
+  EXPECT_THAT(rig_.replies(), SizeIs(1));
+  rig_.say("fixed");
+  rig_.engine->typing("c1", 5'000);
+  rig_.loop->advance_ms(900);
+  EXPECT_THAT(rig_.replies(), SizeIs(1));
+  rig_.engine->typing("c1", 0);  // stopped
+  rig_.loop->run();
+  EXPECT_THAT(rig_.replies(), SizeIs(2));
+}
+
+class JudgingGateTest : public BusyTest {
+ protected:
+  JudgingGateTest()
+      : BusyTest("{ settle: 1s, max_wait: 6s, complete: { settle: 200ms }, cut_off: {} }") {}
+};
+
+TEST_F(JudgingGateTest, AWholeMessageWaitsShorterAndACutOneLonger) {
+  rig_.say("is it fixed?", "whole");
+  rig_.say("umbrella fixed", "neither");
+  rig_.say("fixed because of the", "cut");
+  rig_.loop->advance_ms(300);
+  EXPECT_THAT(rig_.replies(), SizeIs(1));
+  EXPECT_EQ(rig_.messages("f.out")[0].conversation, "whole");
+  rig_.loop->advance_ms(800);
+  EXPECT_THAT(rig_.replies(), SizeIs(2));
+  EXPECT_EQ(rig_.messages("f.out")[1].conversation, "neither");
+  rig_.loop->advance_ms(1'800);
+  EXPECT_THAT(rig_.replies(), SizeIs(2));
+  rig_.loop->advance_ms(200);  // three times settle
+  EXPECT_THAT(rig_.replies(), SizeIs(3));
+}
+
+TEST_F(JudgingGateTest, WhatWasSaidSoFarIsJudged) {
+  rig_.say("fixed because of the");
+  rig_.loop->advance_ms(1'500);
+  rig_.say("rain.");
+  rig_.loop->advance_ms(300);
+  EXPECT_THAT(rig_.replies(), SizeIs(1));
+  EXPECT_THAT(rig_.events("turn").at(0)["merged"], SizeIs(1));
 }
 
 class MergeTest : public BusyTest {

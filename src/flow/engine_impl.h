@@ -28,6 +28,8 @@ class FlowEngine::Impl : public std::enable_shared_from_this<FlowEngine::Impl> {
   void start(Broker::Done<void> started);
   void stop(std::int64_t grace_ms, std::function<void()> stopped);
   void cancel(const std::string& message_id);
+  void typing(const std::string& conversation, std::int64_t for_ms);
+  static constexpr std::size_t kLeftMax = 1'000;  // the newest whose turn has not begun
 
   [[nodiscard]] const FlowConfig& config() const { return config_; }
   [[nodiscard]] std::vector<std::string> lacks() const;
@@ -48,6 +50,7 @@ class FlowEngine::Impl : public std::enable_shared_from_this<FlowEngine::Impl> {
              const std::shared_ptr<Conversation>& conversation);
   void pass_gate(const Delivery& delivery, const std::shared_ptr<Conversation>& conversation);
   void run_turn(Delivery delivery, std::shared_ptr<Conversation> conversation);
+  void leave_early(flow::Turn& turn);
   void turn_over(const std::string& conversation, std::uint64_t offset);
   void message_over(const std::string& conversation);
 
@@ -83,6 +86,7 @@ class FlowEngine::Impl : public std::enable_shared_from_this<FlowEngine::Impl> {
       gates_;                                                   // those that wait, by conversation
   std::map<std::uint64_t, std::shared_ptr<flow::Turn>> turns_;  // by offset of the message
   std::map<std::string, std::deque<std::function<void()>>> busy_;  // what waits, by conversation
+  std::deque<std::string> left_;  // messages whose readers went away before their turn
   Executor::TimerId idle_timer_ = 0;
   bool stopping_ = false;
   bool handing_back_ = false;  // the grace is over: no turn begins any more

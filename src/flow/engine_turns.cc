@@ -99,15 +99,19 @@ void FlowEngine::Impl::admit(const std::shared_ptr<const Delivery>& delivery,
 
 void FlowEngine::Impl::pass_gate(const Delivery& delivery,
                                  const std::shared_ptr<Conversation>& conversation) {
-  const auto gate = std::make_shared<flow::TurnGate>(services_.broker, services_.executor,
-                                                     services_.clock, config_.turn);
+  const auto gate = std::make_shared<flow::TurnGate>(flow::TurnGate::Parts{
+      services_.broker, services_.executor, services_.clock, config_.turn, parts_->completeness});
   gates_[conversation->id] = gate;
   RememberedMessage said{delivery.message.id, true, delivery.message.text()};
-  gate->start(delivery, [weak = weak_from_this(), said, conversation](Result<Delivery> passed) {
+  using Passed = Result<flow::TurnGate::Passed>;
+  gate->start(delivery, [weak = weak_from_this(), said, conversation](Passed passed) {
     const auto self = weak.lock();
     if (!self) return;
     const auto keep = self->gates_.extract(conversation->id);  // until its own function returned
-    if (passed) return self->run_turn(std::move(*passed), conversation);
+    if (passed) {
+      self->parts_->metrics.gate_seconds.observe(static_cast<double>(passed->delay_ms) / 1e3);
+      return self->run_turn(std::move(passed->delivery), conversation);
+    }
     if (self->config_.turn.busy == Busy::kInterrupt) conversation->remember(said);  // superseded
     self->message_over(conversation->id);
   });
@@ -124,6 +128,16 @@ void FlowEngine::Impl::run_turn(Delivery delivery, std::shared_ptr<Conversation>
                                            });
   turns_[offset] = turn;
   turn->start();
+  leave_early(*turn);
+}
+
+// Readers may have gone while their message waited.
+void FlowEngine::Impl::leave_early(flow::Turn& turn) {
+  for (auto id = left_.begin(); id != left_.end();) {
+    const bool found = turn.answers(*id);
+    if (found) turn.leave(*id);
+    id = found ? left_.erase(id) : std::next(id);
+  }
 }
 
 void FlowEngine::Impl::turn_over(const std::string& conversation, std::uint64_t offset) {

@@ -134,6 +134,9 @@ Json to_json(const FlowConfig& config) {
   json["knowledge"] = {{"entries", config.knowledge.entries.size()},
                        {"certain", config.knowledge.certain},
                        {"related", config.knowledge.related}};
+  json["turn"] = {{"busy", name_of(config.turn.busy)},
+                  {"settle_ms", config.turn.settle_ms},
+                  {"max_wait_ms", config.turn.max_wait_ms}};
   return json;
 }
 

@@ -25,6 +25,21 @@ struct TurnConfig {
   Busy busy = Busy::kEnqueue;  // what becomes of a message that comes while a turn runs
   std::int64_t settle_ms = 0;  // silence that ends a burst; 0: none is awaited
   std::int64_t max_wait_ms = 4'000;
+  // Another silence where the message is judged to be whole (its score is at least that of the
+  // rule) or cut off (at most).
+  struct Rule {
+    double score = 0;
+    std::int64_t settle_ms = 0;
+  };
+  std::optional<Rule> complete;
+  std::optional<Rule> cut_off;
+
+  [[nodiscard]] bool judges() const { return settle_ms > 0 && (complete || cut_off); }
+  [[nodiscard]] std::int64_t settle_for(std::optional<double> score) const {
+    if (complete && score && *score >= complete->score) return complete->settle_ms;
+    if (cut_off && score && *score <= cut_off->score) return cut_off->settle_ms;
+    return settle_ms;
+  }
 };
 
 struct EndConfig {
@@ -50,6 +65,16 @@ struct KnowledgeConfig {
   std::string to;  // agent for messages that no route takes but an entry is related to
 };
 
+// Somebody has to agree before a tool is called. When nobody decides in time, it goes to another
+// subject, and after as much time again it is denied; or it is decided by itself.
+struct ApproveConfig {
+  std::string to;  // subject of the proposals
+  std::int64_t after_ms = 24LL * 3'600'000;
+  std::string escalate_to = "deny";  // a subject, "approve" or "deny"
+  Localized wait;                    // said to the user meanwhile
+  Localized denied;                  // the answer of an agent that needs the tool
+};
+
 struct ToolConfig {
   std::string name;
   Localized describe;
@@ -60,6 +85,7 @@ struct ToolConfig {
   std::vector<std::string> needs;  // entity kinds
   Localized ask;
   std::int64_t timeout_ms = 5'000;
+  std::optional<ApproveConfig> approve;
 };
 
 enum class AgentKind { kModel, kTemplate, kKnowledge, kGame, kTable };

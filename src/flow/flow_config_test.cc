@@ -52,7 +52,7 @@ title: { zh: 标题, en: Title }
 input: a.in
 output: a.out
 greeting: hi
-turn: { settle: 800ms, max_wait: 2s }
+turn: { settle: 800ms, max_wait: 2s, complete: { score: 0.7 }, cut_off: { settle: 2s } }
 end: { intent: bye, idle: 30m, turns: 40, text: { zh: 再见, en: Bye } }
 understand:
   intents: { bye: [ 再见, goodbye ] }
@@ -82,6 +82,11 @@ budget: { hops: 3, tokens: 900, wall: 5s }
   const auto config = load_flow(folder.path());
   ASSERT_TRUE(config) << config.error().message;
   EXPECT_EQ(config->turn.settle_ms, 800);
+  EXPECT_EQ(config->turn.busy, Busy::kMerge);  // settle gathers
+  EXPECT_EQ(config->turn.settle_for(0.7), 200);
+  EXPECT_EQ(config->turn.settle_for(0.5), 800);
+  EXPECT_EQ(config->turn.settle_for(0.3), 2'000);
+  EXPECT_EQ(config->turn.settle_for(std::nullopt), 800);
   EXPECT_EQ(config->end.idle_ms, 1'800'000);
   EXPECT_EQ(config->routes.routes.size(), 3U);
   EXPECT_EQ(config->routes.routes[1].threshold, 0.7);

@@ -29,12 +29,25 @@ std::string PartReader::inside(const YamlNode& node, const std::string& relative
   return (std::filesystem::path(directory) / path).string();
 }
 
+TurnConfig::Rule PartReader::turn_rule(const YamlNode& node, TurnConfig::Rule rule) {
+  if (!is_map(node, "complete and cut_off", faults)) return rule;
+  CheckedReader reader(node, faults);
+  rule.score = reader.number("score", rule.score, 0, 1);
+  rule.settle_ms = reader.duration_ms("settle", rule.settle_ms, kTurnWaitMsMax);
+  reader.close();
+  return rule;
+}
+
 TurnConfig PartReader::turn(const YamlNode& node) {
   TurnConfig turn;
   if (!is_map(node, "turn", faults)) return turn;
   CheckedReader reader(node, faults);
   turn.settle_ms = reader.duration_ms("settle", turn.settle_ms, kTurnWaitMsMax);
   turn.max_wait_ms = reader.duration_ms("max_wait", turn.max_wait_ms, kTurnWaitMsMax);
+  if (const YamlNode* rule = reader.get_node("complete"))
+    turn.complete = turn_rule(*rule, {0.8, turn.settle_ms / 4});
+  if (const YamlNode* rule = reader.get_node("cut_off"))
+    turn.cut_off = turn_rule(*rule, {0.3, turn.settle_ms * 3});
   if (turn.settle_ms > 0) turn.busy = Busy::kMerge;
   if (reader.get_node("busy") != nullptr) {
     turn.busy = static_cast<Busy>(

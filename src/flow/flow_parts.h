@@ -19,6 +19,7 @@ struct PartReader {
   std::string directory;  // of the flow
   Faults& faults;
 
+  TurnConfig::Rule turn_rule(const YamlNode& node, TurnConfig::Rule rule);
   TurnConfig turn(const YamlNode& node);
   EndConfig end(const YamlNode& node);
   void understand(const YamlNode& node, FlowConfig& config);

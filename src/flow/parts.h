@@ -14,6 +14,7 @@
 #include "flow/knowledge.h"
 #include "flow/processor.h"
 #include "flow/tool_box.h"
+#include "understand/completeness.h"
 #include "understand/understander.h"
 
 namespace qiao::flow {
@@ -26,6 +27,9 @@ struct FlowMetrics {
   Counter& handed_over;
   Counter& tool_calls;
   Counter& tool_failures;
+  Counter& fragments_merged;
+  Counter& replies_saved;
+  Histogram& gate_seconds;
   Histogram& turn_seconds;
   Histogram& first_text_seconds;
 };
@@ -38,7 +42,8 @@ struct Parts {
   Executor& executor;
   const Clock& clock;
   std::shared_ptr<const Understander> understander;
-  std::shared_ptr<const KnowledgeBase> knowledge;  // null: the flow has none
+  std::shared_ptr<const KnowledgeBase> knowledge;    // null: the flow has none
+  std::shared_ptr<const Completeness> completeness;  // null: the turn gate does not judge
   ToolBox& tools;
   std::map<std::string, std::unique_ptr<Processor>> agents;
   FlowMetrics metrics;

@@ -70,6 +70,8 @@ void Turn::start() {
   ++next_->turns;
   Json merged = Json::array();
   for (const Message& follower : followers_) merged.push_back(follower.id);
+  parts_.metrics.replies_saved.add(followers_.size());
+  if (!followers_.empty()) parts_.metrics.fragments_merged.add(followers_.size() + 1);
   note("turn", Json{{"turn", next_->turns}, {"attempt", delivery_.attempt}, {"merged", merged}});
   if (hops_ <= 0) {  // no reply: it would go round once more
     note("budget", Json{{"spent", "hops"}});

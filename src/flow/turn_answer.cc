@@ -152,6 +152,7 @@ void Turn::steer(const std::function<void(std::string)>& then) {
                              [then](Turn& self, const Result<std::vector<StoredMessage>>& joined) {
                                if (self.phase_ != Phase::kAnswering) return;
                                if (!joined || joined->empty()) return then({});
+                               self.parts_.metrics.replies_saved.add(joined->size());
                                self.stream_.reset("more was said");
                                const std::string more = self.take_followers(*joined);
                                self.text_ += more;

@@ -10,6 +10,7 @@ namespace {
 
 constexpr std::size_t kLimitDefault = 50;
 constexpr std::size_t kLimitMax = 1'000;
+constexpr std::int64_t kTypingMs = 4'000;
 
 Json messages_json(const std::vector<HistoryMessage>& messages) {
   Json list = Json::array();
@@ -81,6 +82,18 @@ void search(const ApiServices& services, const Call& call) {
       });
 }
 
+// The turn gates of flows wait for who types.
+void typing(const ApiServices& services, const Call& call) {
+  const Result<Json> body = object_body(call.request.body);
+  if (!body) return send_error(*call.writer, body.error());
+  Fields fields(*body);
+  const std::int64_t for_ms =
+      fields.integer("for_ms", 0, FlowEngine::kTypingMsMax).value_or(kTypingMs);
+  if (const Status good = fields.finish(); !good) return send_error(*call.writer, good.error());
+  for (const auto& flow : services.flows) flow->typing(call.parameter, for_ms);
+  send_json(*call.writer, 200, Json{{"for_ms", for_ms}});
+}
+
 }  // namespace
 
 void add_conversation_routes(Router& router, const ApiServices& services) {
@@ -90,6 +103,8 @@ void add_conversation_routes(Router& router, const ApiServices& services) {
              [&services](const Call& call) { list_messages(services, call); });
   router.add("GET", "/v1/conversations/{id}/events",
              [&services](const Call& call) { list_events(services, call); });
+  router.add("POST", "/v1/conversations/{id}/typing",
+             [&services](const Call& call) { typing(services, call); });
   router.add("GET", "/v1/search", [&services](const Call& call) { search(services, call); });
 }
 

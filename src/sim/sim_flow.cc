@@ -53,7 +53,10 @@ FlowConfig make_flow(Rng& rng) {
   flow.input = kFlowInput;
   flow.output = kFlowOutput;
   flow.replies = kFlowReplies;
-  if (rng.below(3) == 0) flow.turn.settle_ms = 300;
+  if (rng.below(3) == 0) {
+    flow.turn.settle_ms = 300;
+    flow.turn.busy = Busy::kMerge;
+  }
   flow.routes.routes = make_routes();
   flow.tools = {make_tool("charge", "POST", "http://tool.sim/charge"),
                 make_tool("lookup", "GET", "http://tool.sim/orders/{order_number}")};

@@ -3,8 +3,10 @@
 
 namespace qiao {
 
-// models/sentiment-zh.json and models/sentiment-en.json as text.
+// models/sentiment-*.json and models/completeness-*.json as text.
 extern const char* const kSentimentZhJson;
 extern const char* const kSentimentEnJson;
+extern const char* const kCompletenessZhJson;
+extern const char* const kCompletenessEnJson;
 
 }  // namespace qiao

@@ -7,7 +7,7 @@
 
 #include "model/scripted_model.h"
 #include "understand/testing/fake_encoder.h"
-#include "understand/train_sentiment.h"
+#include "understand/train_layer.h"
 
 namespace qiao {
 namespace {
@@ -27,7 +27,8 @@ SentimentHead head(std::vector<float> probe_vector = axis(3)) {
   for (auto& row : weights) {
     for (float& weight : row) weight *= 8;
   }
-  return {{"toy", "probe", std::move(probe_vector)}, weights, {0, 0.5F, 0}};
+  return SentimentHead(
+      LinearHead({"toy", "probe", std::move(probe_vector)}, {weights, {0, 0.5F, 0}}));
 }
 
 std::string json_of(const SentimentHead& from) {
@@ -35,7 +36,7 @@ std::string json_of(const SentimentHead& from) {
   for (auto& row : weights) {
     for (float& weight : row) weight *= 8;
   }
-  return head_json(from.card(), {{"text", "toy"}}, weights, {0, 0.5F, 0});
+  return head_json(from.card(), {{"text", "toy"}}, kSentiments, {weights, {0, 0.5F, 0}});
 }
 
 TEST(SentimentHead, NamesTheMostProbable) {
@@ -127,7 +128,7 @@ TrainingSet three_clusters() {
 TEST(TrainLayer, LearnsWhatCanBeLearned) {
   const TrainingSet set = three_clusters();
   const LinearLayer layer = train_layer(set, 3, {1e-5, 600});
-  const SentimentHead trained({"toy", "", {}}, layer.weights, layer.biases);
+  const SentimentHead trained(LinearHead({"toy", "", {}}, layer));
   for (std::size_t i = 0; i < set.vectors.size(); ++i) {
     EXPECT_EQ(trained.judge(set.vectors[i])->label, kSentiments[set.labels[i]]) << i;
   }
@@ -142,7 +143,7 @@ TEST(TrainLayer, MorePenaltyMakesItLessSure) {
   const TrainingSet set = three_clusters();
   const auto sure = [&](double l2) {
     const LinearLayer layer = train_layer(set, 3, {l2, 400});
-    return SentimentHead({"toy", "", {}}, layer.weights, layer.biases).chances(set.vectors[0])[0];
+    return LinearHead({"toy", "", {}}, layer).chances(set.vectors[0])[0];
   };
   EXPECT_GT(sure(1e-4), sure(1e-1) + 0.1);
 }
@@ -153,7 +154,7 @@ TEST(TrainLayer, WeightsOfRowsCount) {
   set.labels = {0, 2};
   set.weights = {3, 1};
   const LinearLayer layer = train_layer(set, 3, {1e-3, 800});
-  const auto chances = SentimentHead({"toy", "", {}}, layer.weights, layer.biases).chances(axis(0));
+  const auto chances = LinearHead({"toy", "", {}}, layer).chances(axis(0));
   EXPECT_NEAR(chances[0], 0.75, 0.03);
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "understand/train_sentiment.h"
+#include "understand/train_layer.h"
 
 #include <algorithm>
 #include <cmath>

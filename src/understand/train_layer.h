@@ -11,7 +11,7 @@ namespace qiao {
 // Vectors of frozen texts with their classes, and how much each counts.
 struct TrainingSet {
   Embeddings vectors;               // all of one size
-  std::vector<std::size_t> labels;  // of kSentiments, one per vector
+  std::vector<std::size_t> labels;  // classes from 0 on, one per vector
   std::vector<double> weights;      // one per vector
 };
 

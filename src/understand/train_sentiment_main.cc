@@ -14,18 +14,17 @@
 #include <vector>
 
 #include "base/clock.h"
-#include "base/digest.h"
 #include "base/json.h"
 #include "base/metrics.h"
 #include "model/catalogue.h"
 #include "model/open_model.h"
 #include "understand/sentiment_head.h"
-#include "understand/train_sentiment.h"
+#include "understand/train_layer.h"
+#include "understand/training_vectors.h"
 
 namespace qiao {
 namespace {
 
-constexpr std::size_t kBatch = 64;
 constexpr std::size_t kFolds = 10;
 constexpr const char* kProbe = "Qiao 小桥 123";
 
@@ -103,56 +102,8 @@ Result<Rows> read_rows(const std::string& path) {
   return rows;
 }
 
-// Vectors by encoder and text, kept in a folder between runs.
-class Vectors {
- public:
-  Vectors(Model& encoder, std::string name, std::string folder)
-      : encoder_(encoder), name_(std::move(name)), folder_(std::move(folder)) {}
-
-  Result<Embeddings> of(const std::vector<std::string>& texts) {
-    const auto size = static_cast<std::size_t>(encoder_.info().embedding_size);
-    std::string whole = name_;
-    for (const std::string& text : texts) whole += '\n' + text;
-    const std::string path = folder_.empty() ? "" : folder_ + "/" + sha256_hex(whole);
-    if (auto kept = load(path, texts.size(), size); !kept.empty()) return kept;
-    Embeddings vectors;
-    for (std::size_t begin = 0; begin < texts.size(); begin += kBatch) {
-      const std::size_t end = std::min(texts.size(), begin + kBatch);
-      const auto at = [&](std::size_t i) { return texts.begin() + static_cast<std::ptrdiff_t>(i); };
-      QIAO_ASSIGN(Embeddings made, embed_and_wait(encoder_, {at(begin), at(end)}));
-      std::move(made.begin(), made.end(), std::back_inserter(vectors));
-    }
-    save(path, vectors);
-    return vectors;
-  }
-
- private:
-  static Embeddings load(const std::string& path, std::size_t count, std::size_t size) {
-    std::ifstream file(path, std::ios::binary);
-    Embeddings vectors;
-    for (std::size_t i = 0; file && i < count; ++i) {
-      std::vector<float> vector(size);
-      file.read(reinterpret_cast<char*>(vector.data()),
-                static_cast<std::streamsize>(size * sizeof(float)));
-      vectors.push_back(std::move(vector));
-    }
-    return file && vectors.size() == count ? vectors : Embeddings();
-  }
-  static void save(const std::string& path, const Embeddings& vectors) {
-    if (path.empty()) return;
-    std::ofstream file(path, std::ios::binary);
-    for (const auto& vector : vectors) {
-      file.write(reinterpret_cast<const char*>(vector.data()),
-                 static_cast<std::streamsize>(vector.size() * sizeof(float)));
-    }
-  }
-
-  Model& encoder_;
-  std::string name_;
-  std::string folder_;
-};
-
-Status add(TrainingSet& set, const Source& source, Vectors& vectors, std::size_t fold = kFolds) {
+Status add(TrainingSet& set, const Source& source, TrainingVectors& vectors,
+           std::size_t fold = kFolds) {
   QIAO_ASSIGN(const Rows rows, read_rows(source.path));
   QIAO_ASSIGN(Embeddings made, vectors.of(rows.texts));
   for (std::size_t i = 0; i < made.size(); ++i) {
@@ -201,10 +152,10 @@ struct Tally {
 };
 
 SentimentHead head_of(const LinearLayer& layer, const std::string& encoder) {
-  return {{encoder, kProbe, {}}, layer.weights, layer.biases};
+  return SentimentHead(LinearHead({encoder, kProbe, {}}, layer));
 }
 
-Result<Json> judge_folds(const Plan& plan, const Source& own, Vectors& vectors) {
+Result<Json> judge_folds(const Plan& plan, const Source& own, TrainingVectors& vectors) {
   QIAO_ASSIGN(const Rows rows, read_rows(own.path));
   QIAO_ASSIGN(const Embeddings made, vectors.of(rows.texts));
   Tally tally;
@@ -222,15 +173,10 @@ Result<Json> judge_folds(const Plan& plan, const Source& own, Vectors& vectors) 
 }
 
 Status run(const Plan& plan) {
-  ModelOptions options;
-  options.name = plan.encoder;
-  options.engine = "in-process";
-  options.encoder = true;
-  options.path = default_models_directory() + "/" + plan.encoder + "/model.gguf";
   SystemClock clock;
   Metrics metrics;
-  QIAO_ASSIGN(const std::shared_ptr<Model> encoder, open_model(options, clock, metrics));
-  Vectors vectors(*encoder, plan.encoder, plan.cache);
+  QIAO_ASSIGN(const std::shared_ptr<Model> encoder, open_encoder(plan.encoder, clock, metrics));
+  TrainingVectors vectors(*encoder, plan.encoder, plan.cache);
 
   TrainingSet set;
   for (const Source& source : plan.train) QIAO_TRY(add(set, source, vectors));
@@ -252,7 +198,7 @@ Status run(const Plan& plan) {
   if (plan.out.empty()) return {};
   QIAO_ASSIGN(Embeddings probe, embed_and_wait(*encoder, {kProbe}));
   std::ofstream(plan.out) << head_json({plan.encoder, kProbe, std::move(probe.front())}, about,
-                                       layer.weights, layer.biases);
+                                       kSentiments, layer);
   return {};
 }
 

@@ -12,6 +12,7 @@ const TEXTS = {
     ended: 'The conversation has ended.', person: 'A person has taken over; answers appear here.', stopped: 'Stopped.',
     tools: 'tool', noAnswer: '(no answer)', lost: 'The server cannot be reached.', agent: 'agent',
     filters: 'FILTERS', passed: 'passed', rejected: 'rejected', aPerson: 'person',
+    superseded: 'Overtaken by your next message.', together: 'Answered together with your other message.',
   },
   zh: {
     flow: '流程', fresh: '新会话', unlockTitle: '输入密钥', key: '密钥', unlock: '打开',
@@ -23,11 +24,12 @@ const TEXTS = {
     ended: '会话已结束。', person: '已转人工，回复会显示在这里。', stopped: '已停止。',
     tools: '工具', noAnswer: '（没有回答）', lost: '连接不上服务器。', agent: '应答者',
     filters: '筛选', passed: '通过', rejected: '不通过', aPerson: '人工',
+    superseded: '已被您的下一条消息取代。', together: '与另一条消息一起回答。',
   },
 };
 
 const byId = (id) => document.getElementById(id);
-const state = { language: 'en', key: '', flows: [], conversation: '', controller: null, follower: null, shown: new Set() };
+const state = { language: 'en', key: '', flows: [], conversation: '', controllers: new Set(), follower: null, shown: new Set(), typedAt: 0 };
 const text = (id) => TEXTS[state.language][id];
 
 function element(tag, className, content) {
@@ -136,7 +138,7 @@ function listFlows() {
 const currentFlow = () => state.flows.find((flow) => flow.name === byId('flow').value);
 
 function begin() {
-  if (state.controller) state.controller.abort();
+  for (const controller of state.controllers) controller.abort();
   if (state.follower) state.follower.abort();
   state.follower = null;
   state.shown.clear();
@@ -174,27 +176,55 @@ async function say(words) {
   bubble.classList.add('writing');
   bubble.setAttribute('aria-busy', 'true');
   const answer = { text: '', end: null, id: '', begun: performance.now() };
-  state.controller = new AbortController();
-  setWriting(true);
+  const controller = new AbortController();
+  state.controllers.add(controller);
+  state.typedAt = 0;
+  setWriting();
   try {
-    await ask(words, answer, bubble);
+    await ask(words, answer, bubble, controller.signal);
     const passedOn = answer.end && answer.end.state === 'person';
-    if (!answer.text) passedOn ? bubble.remove() : (bubble.textContent = text('noAnswer'));
-    if (answer.end) showWay(turn, answer);
+    const superseded = answer.end && answer.end.finish === 'superseded';
+    if (superseded) {
+      showOvertaken(turn, bubble, answer.text, 'superseded');
+    } else if (answer.end && answer.end.reply_id && state.shown.has(answer.end.reply_id)) {
+      showOvertaken(turn, bubble, '', 'together');
+    } else {
+      if (!answer.text) passedOn ? bubble.remove() : (bubble.textContent = text('noAnswer'));
+      if (answer.end) showWay(turn, answer);
+    }
   } catch (fault) {
     showFault(turn, bubble, fault);
   }
   bubble.classList.remove('writing');
   bubble.removeAttribute('aria-busy');
-  state.controller = null;
-  setWriting(false);
+  state.controllers.delete(controller);
+  setWriting();
   toBottom();
 }
 
-async function ask(words, answer, bubble) {
+// What a newer message took the place of stays, marked; of a burst one answer is shown.
+function showOvertaken(turn, bubble, content, why) {
+  content ? bubble.classList.add('overtaken') : bubble.remove();
+  turn.append(element('div', 'way', text(why)));
+}
+
+// Tells the turn gate, while an answer is awaited, that more is being written.
+function tellTyping() {
+  const flow = currentFlow();
+  const now = performance.now();
+  if (!flow || !flow.turn || !flow.turn.settle_ms || !state.controllers.size || now - state.typedAt < 1500) return;
+  state.typedAt = now;
+  call(`/v1/conversations/${encodeURIComponent(state.conversation)}/typing`, {
+    method: 'POST',
+    headers: { 'Content-Type': 'application/json' },
+    body: JSON.stringify({ for_ms: 4000 }),
+  }).catch(() => {});
+}
+
+async function ask(words, answer, bubble, signal) {
   const response = await call('/v1/chat/completions', {
     method: 'POST',
-    signal: state.controller.signal,
+    signal,
     headers: { 'Content-Type': 'application/json', 'Qiao-Conversation': state.conversation },
     body: JSON.stringify({ model: byId('flow').value, stream: true, messages: [{ role: 'user', content: words }] }),
   });
@@ -227,9 +257,8 @@ function showFault(turn, bubble, fault) {
   bubble.textContent = fault.status || fault.message ? fault.message : text('lost');
 }
 
-function setWriting(writing) {
-  byId('send').hidden = writing;
-  byId('stop').hidden = !writing;
+function setWriting() {
+  byId('stop').hidden = state.controllers.size === 0;
   byId('text').focus();
 }
 
@@ -390,14 +419,19 @@ function wire() {
   });
   byId('flow').addEventListener('change', begin);
   byId('fresh').addEventListener('click', begin);
-  byId('stop').addEventListener('click', () => state.controller && state.controller.abort());
+  byId('stop').addEventListener('click', () => {
+    for (const controller of state.controllers) controller.abort();
+  });
   byId('unlock').addEventListener('submit', (event) => {
     event.preventDefault();
     state.key = byId('key').value.trim();
     byId('key').value = '';
     open();
   });
-  byId('text').addEventListener('input', grow);
+  byId('text').addEventListener('input', () => {
+    grow();
+    if (byId('text').value) tellTyping();
+  });
   byId('text').addEventListener('keydown', (event) => {
     // Enter that ends the choice of a Chinese word is not the end of the message.
     if (event.key !== 'Enter' || event.shiftKey || event.isComposing) return;
@@ -407,7 +441,7 @@ function wire() {
   byId('say').addEventListener('submit', (event) => {
     event.preventDefault();
     const words = byId('text').value.trim();
-    if (!words || state.controller || !currentFlow()) return;
+    if (!words || !currentFlow()) return;
     byId('text').value = '';
     grow();
     say(words);

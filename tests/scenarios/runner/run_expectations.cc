@@ -246,10 +246,10 @@ Status Run::expect_receipts(Words& words) {
     expected.push_back(receipt.step + " " + receipt.data);
   }
   QIAO_TRY(words.finish());
-  const Delivery* delivery = held(group, text);
-  if (delivery == nullptr) return unmet("group " + group + " never delivered " + in_quotes(text));
+  const std::vector<Delivery>& seen = known_[group][text];
+  if (seen.empty()) return unmet("group " + group + " never delivered " + in_quotes(text));
   std::vector<std::string> found;
-  for (const StepReceipt& receipt : delivery->receipts)
+  for (const StepReceipt& receipt : seen.back().receipts)
     found.push_back(receipt.step + " " + receipt.data);
   return expect_texts(found, expected);
 }
