@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Receipts of the steps of work on a leased message: stored with what the step changes, handed to
 // whoever gets the message next.
+#include <algorithm>
 #include <map>
 #include <utility>
 
@@ -27,8 +28,15 @@ Status check_receipt(const StepReceipt& receipt) {
 Status Broker::Impl::add_receipts(Commit& commit, Changes& changes) {
   const std::int64_t now = time_.now_ms();
   std::map<LeaseName, ReceiptIndex::Entries> added;
+  // Of a leased message, or of a parked one that the same commit wakes: what it was woken for.
+  const auto woken = [&commit](const LeaseRef& lease) {
+    return std::any_of(commit.wake.begin(), commit.wake.end(), [&lease](const Wake& wake) {
+      return wake.group == lease.group && wake.offset == lease.offset;
+    });
+  };
   for (LeaseReceipt& given : commit.receipts) {
-    QIAO_TRY(check_lease(given.lease));
+    if (!woken(given.lease) || state_.group(given.lease.group) == nullptr)
+      QIAO_TRY(check_lease(given.lease));
     QIAO_TRY(check_receipt(given.receipt));
     added[{given.lease.group, given.lease.offset}].push_back(
         {0, given.receipt.data.size(), given.receipt.step});

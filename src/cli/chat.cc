@@ -45,10 +45,12 @@ class PersonListener {
  private:
   void print(Session& session, const Message& message) {
     const std::lock_guard lock(mutex_);
-    if (message.conversation != conversation_ || !message.source.starts_with("desk/")) return;
+    const bool by_person = message.source.starts_with("desk/");
+    const bool late = message.headers.contains("x-after");  // an answer that waited for consent
+    if (message.conversation != conversation_ || (!by_person && !late)) return;
     Output& out = session.terminal.out;
-    out.line("\n" + out.paint(Style::kBold, one_line(message.source.substr(5)) + ": ") +
-             printable(message.text()));
+    const std::string name = by_person ? one_line(message.source.substr(5)) + ": " : "";
+    out.line("\n" + out.paint(Style::kBold, name) + printable(message.text()));
   }
 
   std::mutex mutex_;

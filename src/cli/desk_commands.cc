@@ -88,6 +88,7 @@ class Desk {
 
   Status serve(const LeasedMessage& leased) {
     show(leased);
+    if (leased.message.headers.contains("x-approval")) return decide(leased);
     std::optional<std::string> line;
     {
       const LeaseKeeper keeper(client_, leased);
@@ -125,7 +126,57 @@ class Desk {
     const auto so_far = conversation_text(session_, client_, conversation);
     if (so_far) out_.write(*so_far);
     out_.line("→ " + printable(leased.message.text()));
+    if (leased.message.headers.contains("x-approval")) return show_proposal(leased.message);
     session_.note(Text::kCliDeskCommands);
+  }
+
+  // A proposed effect: /approve or /deny, with a note. What was decided meanwhile is let go.
+  Status decide(const LeasedMessage& leased) {
+    const std::string& id = leased.message.headers.at("x-approval");
+    out_.line(out_.paint(Style::kDim, "/approve [NOTE] · /deny [NOTE] · /skip · /quit"));
+    while (true) {
+      std::optional<std::string> line;
+      {
+        const LeaseKeeper keeper(client_, leased);
+        line = next_answer();
+      }
+      if (!line || *line == "/quit") {
+        quit_ = true;
+        return client_.nack(leased, 0, false, "the desk closed");
+      }
+      if (*line == "/skip") return client_.nack(leased, kSkipMs, false, "skipped at the desk");
+      const std::size_t space = line->find(' ');
+      const std::string word = line->substr(0, space);
+      if (word != "/approve" && word != "/deny") {
+        out_.line(out_.paint(Style::kDim, "/approve [NOTE] · /deny [NOTE] · /skip · /quit"));
+        continue;
+      }
+      Json body{{"decision", word.substr(1)}, {"by", options_.name}};
+      if (space != std::string::npos) body["note"] = line->substr(space + 1);
+      const auto decided = client_.call("POST", "/v1/approvals/" + url_escape(id), body);
+      const bool over = !decided && (decided.error().code == Code::kNotFound ||
+                                     decided.error().code == Code::kConflict);
+      if (!decided && !over) return decided.error();
+      if (over) out_.line(printable(decided.error().message));
+      QIAO_TRY(client_.ack(leased));
+      if (!over) session_.note(Text::kCliDeskSent);
+      return {};
+    }
+  }
+
+  // What the flow understood and why it proposes this.
+  void show_proposal(const Message& message) {
+    for (const Part& part : message.parts) {
+      const auto context =
+          part.kind == Part::Kind::kJson ? parse_json(part.data) : Result<Json>(Json());
+      if (!context || !context->is_object()) continue;
+      for (const char* key : {"describe", "arguments", "understood", "decision"}) {
+        if (!context->contains(key)) continue;
+        const Json& value = (*context)[key];
+        out_.line(out_.paint(Style::kDim, std::string(key) + " ") +
+                  printable(value.is_string() ? value.get<std::string>() : dump_json(value)));
+      }
+    }
   }
 
   // The reply's id is made of the question's: sent again after a fault, it is stored once.

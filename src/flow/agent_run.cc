@@ -138,15 +138,42 @@ void AgentRun::call_tool(const std::string& tool, std::map<std::string, std::str
   note_("tool.call", Json{{"tool", tool}, {"arguments", shown}});
   const std::string key = effect_key(tool, shown);
   answer_.tools.push_back(tool);
-  parts_.metrics.tool_calls.add();
-  parts_.tools.call(tool, std::move(arguments), key,
-                    on_loop(parts_.executor, shared_from_this(),
-                            [then = std::move(then)](AgentRun& self, ToolOutcome outcome) {
-                              if (self.over_) return;
-                              self.note_("tool.done", to_json(outcome));
-                              if (!outcome.error.empty()) self.parts_.metrics.tool_failures.add();
-                              then(self, std::move(outcome));
-                            }));
+  const auto call = [tool, arguments, key, then](AgentRun& self) {
+    self.parts_.metrics.tool_calls.add();
+    self.parts_.tools.call(tool, arguments, key,
+                           on_loop(self.parts_.executor, self.shared_from_this(),
+                                   [then](AgentRun& run, ToolOutcome outcome) {
+                                     if (run.over_) return;
+                                     run.note_("tool.done", to_json(outcome));
+                                     if (!outcome.error.empty())
+                                       run.parts_.metrics.tool_failures.add();
+                                     then(run, std::move(outcome));
+                                   }));
+  };
+  if (!parts_.config.tool(tool)->approve) return call(*this);
+  propose_({proposal_id(key), tool, shown},
+           [weak = weak_from_this(), tool, call, then](const Approval& approval) {
+             const auto self = weak.lock();
+             if (!self || self->over_) return;
+             if (approval.state == Approval::State::kApproved) return call(*self);
+             self->denied(*self->parts_.config.tool(tool), approval, then);
+           });
+}
+
+// The flow's own words for it, or the agent is told and finds its own.
+void AgentRun::denied(const ToolConfig& tool, const Approval& approval,
+                      const std::function<void(AgentRun&, ToolOutcome)>& then) {
+  ToolOutcome outcome;
+  outcome.tool = tool.name;
+  outcome.error = "denied by " + approval.by;
+  if (!approval.note.empty()) outcome.error += ": " + approval.note;
+  note_("tool.done", to_json(outcome));
+  if (tool.approve->denied.empty()) return then(*this, std::move(outcome));
+  answer_.text = tool.approve->denied.in(task_.language);
+  constexpr std::string_view kNote = "{note}";
+  if (const std::size_t at = answer_.text.find(kNote); at != std::string::npos)
+    answer_.text.replace(at, kNote.size(), approval.note);
+  finish(std::move(answer_));
 }
 
 void AgentRun::tools_done() {

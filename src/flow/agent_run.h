@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "flow/approval.h"
 #include "flow/filter.h"
 #include "flow/parts.h"
 #include "flow/turn_stream.h"
@@ -42,12 +43,16 @@ class AgentRun : public std::enable_shared_from_this<AgentRun> {
   // Gives what the user said since, "" = nothing, to a function that goes on.
   using Steer = std::function<void(const std::function<void(std::string more)>& then)>;
 
+  // Asks for consent to a tool call; goes on with the decision, or never in this attempt.
+  using Propose = std::function<void(const Proposal&, const std::function<void(const Approval&)>&)>;
+
   // `deadline_us`: steady time after which no draft is begun.
   AgentRun(Parts& parts, AgentTask task, std::int64_t deadline_us, TurnStream& stream, Note note,
            Done done);
 
   // Asked at safe points: before each draft and when one is made. Requires: before start().
   void when_steered(Steer steer) { steer_ = std::move(steer); }
+  void when_proposing(Propose propose) { propose_ = std::move(propose); }
   void start();
   // Ends it: the model stops, `done` never runs.
   void cancel();
@@ -60,6 +65,8 @@ class AgentRun : public std::enable_shared_from_this<AgentRun> {
   void ask_for(const ToolConfig& tool);
   void call_tool(const std::string& tool, std::map<std::string, std::string> arguments,
                  std::function<void(AgentRun&, ToolOutcome)> then);
+  void denied(const ToolConfig& tool, const Approval& approval,
+              const std::function<void(AgentRun&, ToolOutcome)>& then);
   void tools_done();
   [[nodiscard]] std::string effect_key(const std::string& tool, const Json& arguments);
 
@@ -86,6 +93,7 @@ class AgentRun : public std::enable_shared_from_this<AgentRun> {
   Note note_;
   Done done_;
   Steer steer_;
+  Propose propose_;
   Answer answer_;
   Draft draft_;
   Processor::Cancel cancel_;

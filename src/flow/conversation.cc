@@ -157,7 +157,7 @@ std::vector<std::shared_ptr<Conversation>> ConversationStore::idle_since(std::in
   for (const auto& conversation : order_) {
     if (conversation->last_ms >= ms) break;
     const bool open = conversation->state != Conversation::State::kEnded;
-    if (open && conversation->turns > 0 && conversation.use_count() == 1) {
+    if (open && !conversation->parked && conversation->turns > 0 && conversation.use_count() == 1) {
       idle.push_back(conversation);
     }
   }

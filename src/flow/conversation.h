@@ -52,6 +52,7 @@ struct Conversation {
   std::map<std::string, Entity> entities;  // newest by kind
   std::deque<RememberedMessage> messages;
   std::int64_t last_ms = 0;
+  bool parked = false;  // waits for somebody's consent: not idle; known to this process only
 
   void remember(RememberedMessage message);
   void remember(const std::vector<Entity>& found);

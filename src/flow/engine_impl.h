@@ -56,6 +56,7 @@ class FlowEngine::Impl : public std::enable_shared_from_this<FlowEngine::Impl> {
 
   // Answers of outside consumers (engine_replies.cc)
   void take_reply(std::shared_ptr<const Delivery> delivery);
+  void pass_decision(const Delivery& delivery);
   void pass_reply(const Delivery& delivery, std::shared_ptr<Conversation> conversation);
 
   // Idle conversations (engine_idle.cc)

@@ -87,7 +87,9 @@ void FlowEngine::Impl::begin(std::shared_ptr<const Delivery> delivery) {
 void FlowEngine::Impl::admit(const std::shared_ptr<const Delivery>& delivery,
                              const std::shared_ptr<Conversation>& conversation) {
   const std::int64_t idle_ms = config_.end.idle_ms;
-  const bool idle = idle_ms > 0 && conversation->last_ms > 0 &&
+  // What a turn began is not forgotten while it waits for somebody.
+  const bool goes_on = !delivery->receipts.empty();
+  const bool idle = !goes_on && idle_ms > 0 && conversation->last_ms > 0 &&
                     services_.clock.wall_ms() - conversation->last_ms > idle_ms;
   if (idle || conversation->state == Conversation::State::kEnded) conversation->reset();
   if (conversation->turns == 0 && conversation->messages.empty()) {

@@ -40,6 +40,7 @@ struct PartReader {
   Condition condition(const YamlNode& node, const FlowConfig& config);
   double least_score(const YamlNode& node, CheckedReader& reader);
   Route route(const YamlNode& node, FlowConfig& config);
+  ApproveConfig approve(const YamlNode& node);
   ToolConfig tool(const std::string& name, const YamlNode& node);
   void http(const YamlNode& node, ToolConfig& tool);
   AgentConfig agent(const std::string& name, const YamlNode& node);

@@ -7,11 +7,14 @@
 #include "flow/conversation.h"
 #include "flow/flow_parts.h"
 #include "message/message.h"
+#include "message/subject.h"
 
 namespace qiao::flow {
 namespace {
 
 constexpr std::int64_t kToolTimeoutMsMax = 60'000;
+constexpr const char* kHumanDesk = "human.desk";
+constexpr std::int64_t kApproveMsMax = 29LL * 24 * 3'600'000;  // below the broker's longest park
 constexpr std::size_t kHistoryMax = Conversation::kMessagesMax;
 constexpr std::size_t kCommandWordsMax = 32;
 constexpr int kRetriesMax = 5;
@@ -36,6 +39,35 @@ void PartReader::http(const YamlNode& node, ToolConfig& tool) {
   }
 }
 
+// `approve: human`, or a map.
+ApproveConfig PartReader::approve(const YamlNode& node) {
+  ApproveConfig approve;
+  if (node.kind == YamlNode::Kind::kScalar) {
+    if (node.scalar != "human") faults.at(node, "write `approve: human`, or `approve: { to: … }`");
+    approve.to = kHumanDesk;
+    return approve;
+  }
+  if (!is_map(node, "approve", faults)) return approve;
+  CheckedReader reader(node, faults);
+  approve.to = reader.get_string("to").value_or(kHumanDesk);
+  approve.wait = reader.localized("wait");
+  approve.denied = reader.localized("denied");
+  const YamlNode* escalate = reader.get_node("escalate");
+  if (escalate != nullptr && is_map(*escalate, "escalate", faults)) {
+    CheckedReader inner(*escalate, faults);
+    approve.after_ms = inner.duration_ms("after", approve.after_ms, kApproveMsMax);
+    approve.escalate_to = inner.get_string("to").value_or(approve.escalate_to);
+    inner.close();
+  }
+  reader.close();
+  if (approve.after_ms < 1) faults.at(node, "escalate.after must be longer than 0");
+  const bool decides = approve.escalate_to == "approve" || approve.escalate_to == "deny";
+  if (!validate_subject(approve.to)) faults.at(node, "approve.to is no subject");
+  if (!decides && !validate_subject(approve.escalate_to))
+    faults.at(node, "escalate.to is a subject, approve or deny");
+  return approve;
+}
+
 ToolConfig PartReader::tool(const std::string& name, const YamlNode& node) {
   ToolConfig tool;
   tool.name = name;
@@ -51,6 +83,7 @@ ToolConfig PartReader::tool(const std::string& name, const YamlNode& node) {
   tool.needs = reader.texts("needs");
   tool.ask = reader.localized("ask");
   tool.timeout_ms = reader.duration_ms("timeout", tool.timeout_ms, kToolTimeoutMsMax);
+  if (const YamlNode* consent = reader.get_node("approve")) tool.approve = approve(*consent);
   reader.close();
   return tool;
 }

@@ -8,6 +8,7 @@
 #include <mutex>
 #include <set>
 
+#include "flow/approval.h"
 #include "flow/conversation.h"
 #include "flow/engine.h"
 #include "flow/script_file.h"
@@ -80,6 +81,18 @@ class TurnReader {
     ended_ = true;
     over_.notify_all();
   }
+  // An answer that comes without a stream.
+  void take_whole(const Message& message) {
+    const auto header = [&message](const char* name) {
+      const auto found = message.headers.find(name);
+      return found == message.headers.end() ? "" : found->second;
+    };
+    std::lock_guard lock(mutex_);
+    end_.reply = message.text();
+    end_.data = Json{{"route", header("x-route")}, {"agent", header("x-agent")}};
+    ended_ = true;
+    over_.notify_all();
+  }
   Result<TurnEnd> wait(std::int64_t timeout_ms) {
     std::unique_lock lock(mutex_);
     if (over_.wait_for(lock, std::chrono::milliseconds(timeout_ms), [this] { return ended_; })) {
@@ -110,6 +123,9 @@ class Stage {
   Status open(FlowConfig config, ModelSet models, const ScriptOptions& script) {
     models_ = std::move(models);
     input_ = config.input;
+    output_ = config.output;
+    replies_ = config.replies;
+    group_ = "flow." + config.name;
     QIAO_ASSIGN(broker_, Broker::open(log_, loop_, clock_, ids_, metrics_));
     FlowOptions options;
     options.start_tools = script.start_tools;
@@ -119,6 +135,27 @@ class Stage {
     std::promise<Status> started;
     engine_->start([&started](Status status) { started.set_value(std::move(status)); });
     return started.get_future().get();
+  }
+
+  // A person decides what the conversation waits for; the answer comes on the output.
+  Result<TurnEnd> decide(const ScriptTurn& turn, const std::string& conversation,
+                         std::int64_t timeout_ms) {
+    QIAO_ASSIGN(const ParkedMessage parked, parked_of(conversation));
+    const std::string id = parked.reason.substr(std::min(parked.reason.size(), kParkReason.size()));
+    Message message = text_message(replies_, turn.note, conversation);
+    message.source = "desk/script";
+    message.headers[std::string(kApprovalHeader)] = id;
+    message.headers[std::string(kDecisionHeader)] = turn.decide;
+    message.headers[std::string(kParkedHeader)] = std::to_string(parked.offset);
+    const auto reader = std::make_shared<TurnReader>();
+    const auto subscription = broker_->subscribe(
+        output_, std::nullopt, [reader, conversation](const StoredMessage& stored) {
+          if (stored.message.conversation == conversation) reader->take_whole(stored.message);
+        });
+    broker_->publish({std::move(message)}, [](const Result<std::vector<Published>>&) {});
+    Result<TurnEnd> end = reader->wait(timeout_ms);
+    broker_->unsubscribe(subscription);
+    return end;
   }
 
   // The message's id is the dice of games: the same script always plays the same game.
@@ -143,6 +180,18 @@ class Stage {
   }
 
  private:
+  Result<ParkedMessage> parked_of(const std::string& conversation) {
+    std::promise<Result<std::vector<ParkedMessage>>> asked;
+    broker_->parked(group_, [&asked](Result<std::vector<ParkedMessage>> parked) {
+      asked.set_value(std::move(parked));
+    });
+    QIAO_ASSIGN(const std::vector<ParkedMessage> parked, asked.get_future().get());
+    for (const ParkedMessage& one : parked) {
+      if (one.message.conversation == conversation) return one;
+    }
+    return not_found("nothing waits for a decision");
+  }
+
   SystemClock clock_;
   IdMaker ids_;
   Metrics metrics_;
@@ -151,6 +200,9 @@ class Stage {
   ModelSet models_;
   LoopThread loop_;
   std::string input_;
+  std::string output_;
+  std::string replies_;
+  std::string group_;
   std::unique_ptr<Broker> broker_;
   std::unique_ptr<FlowEngine> engine_;
 };
@@ -235,7 +287,9 @@ ScriptOutcome play(Stage& stage, const Script& script, const std::string& conver
   const auto begin = SteadyClock::now();
   for (std::size_t i = 0; i < script.turns.size(); ++i) {
     const ScriptTurn& turn = script.turns[i];
-    const auto end = stage.say(turn.say, conversation, i + 1, options.turn_timeout_ms);
+    const auto end = turn.decide.empty()
+                         ? stage.say(turn.say, conversation, i + 1, options.turn_timeout_ms)
+                         : stage.decide(turn, conversation, options.turn_timeout_ms);
     if (!end) {
       outcome.details.push_back(turn.where + end.error().message);
       break;  // what follows would be judged by a conversation that went wrong

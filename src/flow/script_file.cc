@@ -73,7 +73,11 @@ std::vector<ScriptTurn> read_turns(const YamlNode& node, Faults& faults) {
     YamlReader reader(item);
     ScriptTurn turn;
     turn.where = item.where();
-    reader.require("say");
+    turn.decide = reader.get_string("decide").value_or("");
+    turn.note = reader.get_string("note").value_or("");
+    if (turn.decide.empty()) reader.require("say");
+    if (!turn.decide.empty() && turn.decide != "approve" && turn.decide != "deny")
+      faults.at(item, "decide is approve or deny");
     turn.say = repeated(reader.get_string("say").value_or(""), item, reader, faults);
     if (const YamlNode* expect = reader.get_node("expect")) {
       turn.expect = read_expectation(*expect, faults);

@@ -26,7 +26,9 @@ struct Expectation {
 
 struct ScriptTurn {
   std::string say;
-  std::string where;  // "tests/zh.yaml:12: "
+  std::string decide;  // instead of `say`: "approve" or "deny" what waits for a person …
+  std::string note;    // … with these words
+  std::string where;   // "tests/zh.yaml:12: "
   Expectation expect;
 };
 

@@ -28,6 +28,7 @@ Turn::Turn(Parts& parts, Delivery delivery, std::shared_ptr<Conversation> conver
           LeaseKeeper::Places{parts.broker, parts.executor, parts.clock}, lease_of(delivery_),
           parts.lease_ms, parts.config.turn.busy == Busy::kInterrupt)),
       begin_us_(parts.clock.steady_us()) {
+  next_->parked = false;
   const Budget& ours = parts_.config.budget;
   const Message& message = delivery_.message;
   tokens_ = least(ours.tokens, message.budget.tokens);

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "flow/agent_run.h"
+#include "flow/approval.h"
 #include "flow/consumer.h"
 #include "flow/conversation.h"
 #include "flow/parts.h"
@@ -76,6 +77,12 @@ class Turn : public std::enable_shared_from_this<Turn> {
   [[nodiscard]] bool request_is_over() const;
   [[nodiscard]] const std::string& message_id() const { return delivery_.message.id; }
 
+  // turn_approve.cc: wait for consent
+  void approve(const Proposal& proposal, const std::function<void(const Approval&)>& then);
+  [[nodiscard]] Json approval_receipt(const std::string& proposal) const;
+  [[nodiscard]] Message proposal_message(const Proposal& proposal, const Approval& approval) const;
+  void park_for(const Proposal& proposal, const Approval& approval);
+
   // turn_commit.cc: make it true
   void note(std::string_view type, Json data);
   [[nodiscard]] Message reply_message() const;
@@ -118,6 +125,8 @@ class Turn : public std::enable_shared_from_this<Turn> {
   const AgentConfig* agent_ = nullptr;
   std::shared_ptr<AgentRun> run_;
   bool in_fallback_ = false;
+  bool after_approval_ = false;  // its answer comes when nobody reads the stream any more
+  bool parks_ = false;           // the commit ends this attempt, not the turn
 
   Answer answer_;
   std::string reply_;

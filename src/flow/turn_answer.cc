@@ -68,6 +68,10 @@ void Turn::run_agent(const AgentConfig& agent) {
         if (const auto self = weak.lock()) self->answered(std::move(answer));
       });
   run_ = run;
+  run->when_proposing([weak = weak_from_this()](const Proposal& proposal,
+                                                const std::function<void(const Approval&)>& then) {
+    if (const auto self = weak.lock()) self->approve(proposal, then);
+  });
   if (parts_.config.turn.busy == Busy::kSteer) {
     run->when_steered([weak = weak_from_this()](const std::function<void(std::string)>& then) {
       if (const auto self = weak.lock()) self->steer(then);

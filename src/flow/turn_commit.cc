@@ -50,6 +50,7 @@ Message Turn::reply_message() const {
   message.headers["x-language"] = key_of(language_);
   if (agent_ != nullptr) message.headers["x-agent"] = agent_->name;
   if (reply_by_model_) message.headers["x-ai-generated"] = "true";
+  if (after_approval_) message.headers["x-after"] = "approval";
   return message;
 }
 
@@ -121,7 +122,8 @@ void Turn::send_commit(int tries) {
 
 void Turn::committed(int tries, Result<std::vector<Published>> published) {
   if (published) {
-    *conversation_ = *next_;
+    if (!parks_) *conversation_ = *next_;
+    conversation_->parked = parks_;
     stream_.show_end();
     return over();
   }
@@ -151,6 +153,7 @@ void Turn::committed(int tries, Result<std::vector<Published>> published) {
 // The broker refuses what we made of it (an answer past its bounds): say so instead, once.
 void Turn::commit_failure_reply() {
   Commit refused = std::exchange(commit_, {});
+  parks_ = false;
   for (record::Event& event : refused.events) {
     if (event.type == "turn" || event.type == "decision") {
       commit_.events.push_back(std::move(event));
@@ -165,7 +168,7 @@ void Turn::commit_failure_reply() {
   publish_reply();
   note("fallback", Json{{"reason", "the answer was refused by the broker"}});
   note("conversation", qiao::to_json(*next_));
-  commit_.ack = std::move(refused.ack);
+  commit_.ack = {lease_of(delivery_)};
   commit_.chunks = stream_.prepare_end(reply_, stream_end());
   send_commit(kCommitTriesMax);
 }

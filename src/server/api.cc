@@ -38,6 +38,7 @@ void add_all_routes(Router& router, const ApiServices& services) {
   add_message_routes(router, services);
   add_conversation_routes(router, services);
   add_stream_routes(router, services);
+  add_approval_routes(router, services);
   add_flow_routes(router, services);
   add_bundle_routes(router, services);
   add_openai_routes(router, services);

@@ -58,6 +58,7 @@ void add_group_routes(Router& router, const ApiServices& services);         // a
 void add_message_routes(Router& router, const ApiServices& services);       // api_messages.cc
 void add_conversation_routes(Router& router, const ApiServices& services);  // api_conversations.cc
 void add_stream_routes(Router& router, const ApiServices& services);        // api_streams.cc
+void add_approval_routes(Router& router, const ApiServices& services);      // api_approvals.cc
 void add_flow_routes(Router& router, const ApiServices& services);          // api_flows.cc
 void add_health_routes(Router& router, const ApiServices& services);        // api_health.cc
 void add_bundle_routes(Router& router, const ApiServices& services);        // api_bundles.cc

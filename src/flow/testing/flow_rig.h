@@ -71,6 +71,7 @@ class FlowRig {
     }
     FlowServices services{*broker, *streams, history.get(), models, *loop, clock, *metrics};
     services.bundles = bundles;
+    services.fetch = fetch;
     auto made = FlowEngine::make(std::move(*config), services, options);
     ASSERT_TRUE(made) << made.error().message;
     engine = std::move(*made);
@@ -154,6 +155,7 @@ class FlowRig {
   ModelSet models;
   const BundleSet* bundles = nullptr;
   FlowOptions options;
+  ToolFetch fetch;  // the way to tools; null: HTTP
   std::unique_ptr<ManualExecutor> loop;
   std::unique_ptr<Streams> streams;
   std::unique_ptr<Metrics> metrics;

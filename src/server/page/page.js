@@ -282,7 +282,7 @@ function showWay(turn, answer) {
   turn.append(way);
   addWhy(turn, button, score, answer.id);
   if (end.ended) addTurn('note', text('ended'));
-  if (end.state === 'person') followPerson();
+  if (end.state === 'person' || end.finish === 'approval') followPerson();
 }
 
 const milliseconds = (ms) => (ms < 1000 ? `${Math.round(ms)} ms` : `${(ms / 1000).toFixed(1)} s`);
@@ -396,10 +396,11 @@ async function followPerson() {
 function takeFromPerson(message) {
   if (message.conversation !== state.conversation || state.shown.has(message.id)) return;
   const route = message.headers && message.headers['x-route'];
-  if (route && route !== 'person') return;
+  const late = message.headers && message.headers['x-after'];
+  if (route && route !== 'person' && !late) return;
   state.shown.add(message.id);
   const turn = addTurn('flow', message.text);
-  turn.append(element('div', 'way', text('aPerson')));
+  if (!late) turn.append(element('div', 'way', text('aPerson')));
   toBottom();
 }
 
