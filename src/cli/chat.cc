@@ -106,7 +106,7 @@ class Chat {
       session_.note(Text::kCliChatNew);
     } else if (line == "/why") {
       why();
-    } else if (line == "/replay") {
+    } else if (line == "/history") {
       show(conversation_text(session_, client_, conversation_));
     } else if (line == "/person") {
       ask(session_.say(Text::kCliChatPerson));

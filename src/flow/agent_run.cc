@@ -5,6 +5,7 @@
 
 #include "base/digest.h"
 #include "flow/loop.h"
+#include "flow/receipt_json.h"
 
 namespace qiao::flow {
 namespace {
@@ -58,16 +59,16 @@ std::map<std::string, std::string> parse_arguments(const std::string& text) {
 
 }  // namespace
 
-AgentRun::AgentRun(Parts& parts, AgentTask task, std::int64_t deadline_us, TurnStream& stream,
-                   Note note, Done done)
+AgentRun::AgentRun(Parts& parts, AgentTask task, std::int64_t deadline_us, Places places, Done done)
     : parts_(parts),
       agent_(*task.agent),
       processor_(*parts.agents.at(task.agent->name)),
       task_(std::move(task)),
       begin_us_(parts.clock.steady_us()),
       deadline_us_(deadline_us),
-      stream_(stream),
-      note_(std::move(note)),
+      places_(std::move(places)),
+      stream_(places_.stream),
+      receipts_(places_.receipts),
       done_(std::move(done)) {}
 
 void AgentRun::start() {
@@ -116,7 +117,7 @@ void AgentRun::ask_for(const ToolConfig& tool) {
   const auto arguments = arguments_of(tool);
   const auto missing = std::find_if(tool.needs.begin(), tool.needs.end(),
                                     [&](const auto& kind) { return !arguments.contains(kind); });
-  note_("tool.ask", Json{{"tool", tool.name}, {"missing", *missing}});
+  places_.note("tool.ask", Json{{"tool", tool.name}, {"missing", *missing}});
   answer_.asked = *missing;
   answer_.text = tool.ask.empty() ? tr(task_.language, Text::kFlowAsk, {*missing})
                                   : tool.ask.in(task_.language);
@@ -135,45 +136,61 @@ std::string AgentRun::effect_key(const std::string& tool, const Json& arguments)
 void AgentRun::call_tool(const std::string& tool, std::map<std::string, std::string> arguments,
                          std::function<void(AgentRun&, ToolOutcome)> then) {
   const Json shown = arguments_json(arguments);
-  note_("tool.call", Json{{"tool", tool}, {"arguments", shown}});
-  const std::string key = effect_key(tool, shown);
+  places_.note("tool.call", Json{{"tool", tool}, {"arguments", shown}});
+  ToolUse use{tool, std::move(arguments), effect_key(tool, shown), {}, std::move(then)};
+  use.step = "tool" + use.key.substr(task_.message_id.size());
   answer_.tools.push_back(tool);
-  const auto call = [tool, arguments, key, then](AgentRun& self) {
-    self.parts_.metrics.tool_calls.add();
-    self.parts_.tools.call(tool, arguments, key,
-                           on_loop(self.parts_.executor, self.shared_from_this(),
-                                   [then](AgentRun& run, ToolOutcome outcome) {
-                                     if (run.over_) return;
-                                     run.note_("tool.done", to_json(outcome));
-                                     if (!outcome.error.empty())
-                                       run.parts_.metrics.tool_failures.add();
-                                     then(run, std::move(outcome));
-                                   }));
-  };
-  if (!parts_.config.tool(tool)->approve) return call(*this);
-  propose_({proposal_id(key), tool, shown},
-           [weak = weak_from_this(), tool, call, then](const Approval& approval) {
-             const auto self = weak.lock();
-             if (!self || self->over_) return;
-             if (approval.state == Approval::State::kApproved) return call(*self);
-             self->denied(*self->parts_.config.tool(tool), approval, then);
-           });
+  if (const Json* known = receipts_.taken(use.step))
+    return tool_answered(use, outcome_from_receipt(*known));
+  if (!parts_.config.tool(tool)->approve) return call_when_durable(use);
+  const Proposal proposal{proposal_id(use.key), tool, shown};
+  propose_(proposal, [weak = weak_from_this(), use = std::move(use)](const Approval& approval) {
+    const auto self = weak.lock();
+    if (!self || self->over_) return;
+    if (approval.state == Approval::State::kApproved) return self->call_when_durable(use);
+    self->denied(use, approval);
+  });
 }
 
 // The flow's own words for it, or the agent is told and finds its own.
-void AgentRun::denied(const ToolConfig& tool, const Approval& approval,
-                      const std::function<void(AgentRun&, ToolOutcome)>& then) {
+void AgentRun::denied(const ToolUse& use, const Approval& approval) {
+  const ToolConfig& tool = *parts_.config.tool(use.tool);
   ToolOutcome outcome;
   outcome.tool = tool.name;
   outcome.error = "denied by " + approval.by;
   if (!approval.note.empty()) outcome.error += ": " + approval.note;
-  note_("tool.done", to_json(outcome));
-  if (tool.approve->denied.empty()) return then(*this, std::move(outcome));
+  if (tool.approve->denied.empty()) return tool_answered(use, std::move(outcome));
+  places_.note("tool.done", to_json(outcome));
   answer_.text = tool.approve->denied.in(task_.language);
   constexpr std::string_view kNote = "{note}";
   if (const std::size_t at = answer_.text.find(kNote); at != std::string::npos)
     answer_.text.replace(at, kNote.size(), approval.note);
   finish(std::move(answer_));
+}
+
+void AgentRun::call_when_durable(const ToolUse& use) {
+  if (parts_.recorded) return places_.record_ends(use.step);
+  receipts_.when_durable([weak = weak_from_this(), use] {
+    const auto self = weak.lock();
+    if (self && !self->over_) self->call_now(use);
+  });
+}
+
+void AgentRun::call_now(const ToolUse& use) {
+  parts_.metrics.tool_calls.add();
+  parts_.tools.call(
+      use.tool, use.arguments, use.key,
+      on_loop(parts_.executor, shared_from_this(), [use](AgentRun& self, ToolOutcome outcome) {
+        if (self.over_) return;
+        if (!outcome.error.empty()) self.parts_.metrics.tool_failures.add();
+        self.receipts_.store(use.step, "", receipt_json(outcome));
+        self.tool_answered(use, std::move(outcome));
+      }));
+}
+
+void AgentRun::tool_answered(const ToolUse& use, ToolOutcome outcome) {
+  places_.note("tool.done", to_json(outcome));
+  use.then(*this, std::move(outcome));
 }
 
 void AgentRun::tools_done() {
@@ -221,6 +238,15 @@ void AgentRun::make_draft() {
   if (left_us <= 0) return no_draft({Code::kDeadline, "the turn's time is over"});
   if (task_.exchange.empty()) ++attempt_;
   task_.deadline_ms = left_us / 1'000;
+  const std::string step = receipts_.next("model");
+  const std::string asked = question();
+  if (const Json* known = receipts_.taken(step, asked)) {
+    Result<Draft> before = draft_from_receipt(*known);
+    if (before && before->by_model) show(before->text);
+    return drafted(std::move(before));
+  }
+  const bool by_model = agent_.kind == AgentKind::kModel || agent_.kind == AgentKind::kTable;
+  if (parts_.recorded && by_model) return places_.record_ends(step);
   const auto self = shared_from_this();
   auto show =
       on_loop(parts_.executor, self, [attempt = attempt_](AgentRun& run, std::string piece) {
@@ -229,9 +255,41 @@ void AgentRun::make_draft() {
   cancel_ = processor_.process(
       std::make_shared<const AgentTask>(task_),
       [show = std::move(show)](std::string_view piece) { show(std::string(piece)); },
-      on_loop(parts_.executor, self, [](AgentRun& run, Result<Draft> result) {
-        if (!run.over_) run.drafted(std::move(result));
+      on_loop(parts_.executor, self, [step, asked](AgentRun& run, Result<Draft> result) {
+        if (run.over_) return;
+        run.keep_draft(step, asked, result);
+        run.drafted(std::move(result));
       }));
+}
+
+// What of the task makes this draft another one than the draft before: the rest is the turn's.
+std::string AgentRun::question() const {
+  Json exchange = Json::array();
+  for (const ChatTurn& turn : task_.exchange) exchange.push_back(turn.content);
+  Json tools = Json::array();
+  for (const ToolOutcome& outcome : task_.tools)
+    tools.push_back(outcome.error.empty() ? outcome.result : Json(outcome.error));
+  return digest_of(Json{{"agent", agent_.name},
+                        {"attempt", attempt_},
+                        {"text", task_.text},
+                        {"rejection", task_.rejection},
+                        {"exchange", std::move(exchange)},
+                        {"tools", std::move(tools)}});
+}
+
+// What a model said. A last draft goes along with the commit, which follows at once; one that the
+// turn goes on from (tools, an encoder that judges it) is worth a write of its own.
+void AgentRun::keep_draft(const std::string& step, const std::string& asked,
+                          const Result<Draft>& draft) {
+  const bool by_model = agent_.kind == AgentKind::kModel || agent_.kind == AgentKind::kTable;
+  if (!by_model) return;  // it comes out the same again
+  const bool waits =
+      std::any_of(agent_.filters.begin(), agent_.filters.end(),
+                  [](const FilterConfig& filter) { return filter.name == "relevant"; });
+  draft_step_ = step;
+  if (draft && (waits || !draft->tool_calls.empty()))
+    return receipts_.store(step, asked, receipt_json(draft));
+  receipts_.keep(step, asked, receipt_json(draft));
 }
 
 void AgentRun::show(std::string_view piece) {
@@ -251,7 +309,7 @@ void AgentRun::drafted(Result<Draft> result) {
   task_.tokens_left -= draft_.usage.prompt_tokens + draft_.usage.completion_tokens;
   if (!draft_.report.is_null()) {
     draft_.report["attempt"] = attempt_;
-    note_("model.done", draft_.report);
+    places_.note("model.done", draft_.report);
   }
   answer_.input_read = draft_.input_read;
   if (!draft_.tool_calls.empty() && tool_rounds_ < kToolRoundsMax) {
@@ -282,7 +340,7 @@ void AgentRun::call_models_tools(std::vector<ToolCall> calls, std::size_t index)
   ToolOutcome refused;
   refused.tool = cut_utf8(call.name, 80);
   refused.error = allowed ? "too many calls at once" : "there is no such tool";
-  note_("tool.done", to_json(refused));
+  places_.note("tool.done", to_json(refused));
   then(*this, std::move(refused));
 }
 
@@ -296,11 +354,27 @@ void AgentRun::judge() {
   input.language = task_.language;
   input.tokens_max = agent_.tokens;
   input.cut_off = draft_.cut_off;
+  const std::string step = receipts_.next("filter");
+  const std::string asked = digest_of(draft_.text);
+  if (const Json* known = receipts_.taken(step, asked))
+    return judged(verdicts_from_receipt(*known));
+  if (parts_.recorded) return places_.record_ends(step);
   run_filters(agent_.filters, input, parts_.understander,
               on_loop(parts_.executor, shared_from_this(),
-                      [](AgentRun& self, std::vector<Verdict> verdicts) {
-                        if (!self.over_) self.judged(std::move(verdicts));
+                      [step, asked](AgentRun& self, std::vector<Verdict> verdicts) {
+                        if (self.over_) return;
+                        self.keep_verdicts(step, asked, verdicts);
+                        self.judged(std::move(verdicts));
                       }));
+}
+
+// A draft that passed is durable with its verdict, by the commit; one that did not causes another.
+void AgentRun::keep_verdicts(const std::string& step, const std::string& asked,
+                             const std::vector<Verdict>& verdicts) {
+  const bool passed = std::all_of(verdicts.begin(), verdicts.end(),
+                                  [](const Verdict& verdict) { return verdict.passed; });
+  passed ? receipts_.keep(step, asked, receipt_json(verdicts))
+         : receipts_.store(step, asked, receipt_json(verdicts));
 }
 
 void AgentRun::judged(std::vector<Verdict> verdicts) {
@@ -312,9 +386,10 @@ void AgentRun::judged(std::vector<Verdict> verdicts) {
   const bool passed = rejected == verdicts.end();
   Json data{{"attempt", attempt_}, {"passed", passed}, {"verdicts", to_json(verdicts)}};
   if (!passed) data["draft"] = cut_utf8(draft_.text, kNotedBytesMax);
-  note_("filter", std::move(data));
+  places_.note("filter", std::move(data));
   if (passed) return accept("passed");
 
+  receipts_.store_kept(draft_step_);
   parts_.metrics.drafts_rejected.add();
   stream_.reset(rejected->filter + ": " + rejected->reason);
   task_.rejection = rejected->reason;
@@ -336,10 +411,10 @@ void AgentRun::accept(std::string filter) {
 // No model, a failed one, or nothing that passed: the agent's own words, if it has any.
 void AgentRun::no_draft(Error error) {
   stream_.reset(error.message);
-  note_("model.failed", Json{{"agent", agent_.name},
-                             {"attempt", attempt_},
-                             {"code", name_of(error.code)},
-                             {"reason", error.message}});
+  places_.note("model.failed", Json{{"agent", agent_.name},
+                                    {"attempt", attempt_},
+                                    {"code", name_of(error.code)},
+                                    {"reason", error.message}});
   if (auto plain = processor_.plain(task_)) {
     answer_.text = std::move(*plain);
     answer_.filter = "template";

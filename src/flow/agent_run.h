@@ -11,6 +11,7 @@
 #include "flow/approval.h"
 #include "flow/filter.h"
 #include "flow/parts.h"
+#include "flow/turn_receipts.h"
 #include "flow/turn_stream.h"
 
 namespace qiao::flow {
@@ -30,7 +31,9 @@ struct Answer {
 
 // Has one agent answer one task: calls the tools it needs (or asks the user for what they need),
 // has drafts made and filtered, at most retries + 1 of them, then takes the agent's plain answer.
-// Never throws an answer away silently: every step is noted and shown in the stream.
+// Never throws an answer away silently: every step is noted and shown in the stream. What an
+// earlier attempt was answered is taken from its receipts; a tool is called when all that led to
+// the call is durable.
 //
 // Flow loop only. Owned by its Turn, which it tells once by `done`.
 class AgentRun : public std::enable_shared_from_this<AgentRun> {
@@ -38,17 +41,22 @@ class AgentRun : public std::enable_shared_from_this<AgentRun> {
   static constexpr int kToolRoundsMax = 3;         // of the model's own calls
   static constexpr std::size_t kToolCallsMax = 4;  // in one round
 
-  using Note = std::function<void(std::string_view type, Json data)>;
   using Done = std::function<void(Answer)>;
   // Gives what the user said since, "" = nothing, to a function that goes on.
   using Steer = std::function<void(const std::function<void(std::string more)>& then)>;
+  // Of the turn; they outlive the run.
+  struct Places {
+    TurnStream& stream;
+    TurnReceipts& receipts;
+    std::function<void(std::string_view type, Json data)> note;
+    std::function<void(const std::string& step)> record_ends;  // of a replay; ends the run
+  };
 
   // Asks for consent to a tool call; goes on with the decision, or never in this attempt.
   using Propose = std::function<void(const Proposal&, const std::function<void(const Approval&)>&)>;
 
   // `deadline_us`: steady time after which no draft is begun.
-  AgentRun(Parts& parts, AgentTask task, std::int64_t deadline_us, TurnStream& stream, Note note,
-           Done done);
+  AgentRun(Parts& parts, AgentTask task, std::int64_t deadline_us, Places places, Done done);
 
   // Asked at safe points: before each draft and when one is made. Requires: before start().
   void when_steered(Steer steer) { steer_ = std::move(steer); }
@@ -63,10 +71,19 @@ class AgentRun : public std::enable_shared_from_this<AgentRun> {
   void call_needed_tool(std::size_t index);
   [[nodiscard]] std::map<std::string, std::string> arguments_of(const ToolConfig& tool) const;
   void ask_for(const ToolConfig& tool);
+  struct ToolUse {
+    std::string tool;
+    std::map<std::string, std::string> arguments;
+    std::string key;
+    std::string step;
+    std::function<void(AgentRun&, ToolOutcome)> then;
+  };
   void call_tool(const std::string& tool, std::map<std::string, std::string> arguments,
                  std::function<void(AgentRun&, ToolOutcome)> then);
-  void denied(const ToolConfig& tool, const Approval& approval,
-              const std::function<void(AgentRun&, ToolOutcome)>& then);
+  void denied(const ToolUse& use, const Approval& approval);
+  void call_when_durable(const ToolUse& use);
+  void call_now(const ToolUse& use);
+  void tool_answered(const ToolUse& use, ToolOutcome outcome);
   void tools_done();
   [[nodiscard]] std::string effect_key(const std::string& tool, const Json& arguments);
 
@@ -74,10 +91,14 @@ class AgentRun : public std::enable_shared_from_this<AgentRun> {
   void take_steering(const std::string& more);
   void draft();
   void make_draft();
+  [[nodiscard]] std::string question() const;
   void show(std::string_view piece);
+  void keep_draft(const std::string& step, const std::string& asked, const Result<Draft>& draft);
   void drafted(Result<Draft> draft);
   void call_models_tools(std::vector<ToolCall> calls, std::size_t index);
   void judge();
+  void keep_verdicts(const std::string& step, const std::string& asked,
+                     const std::vector<Verdict>& verdicts);
   void judged(std::vector<Verdict> verdicts);
   void accept(std::string filter);
   void no_draft(Error error);
@@ -89,8 +110,9 @@ class AgentRun : public std::enable_shared_from_this<AgentRun> {
   AgentTask task_;
   const std::int64_t begin_us_;
   const std::int64_t deadline_us_;
+  const Places places_;
   TurnStream& stream_;
-  Note note_;
+  TurnReceipts& receipts_;
   Done done_;
   Steer steer_;
   Propose propose_;
@@ -101,6 +123,7 @@ class AgentRun : public std::enable_shared_from_this<AgentRun> {
   int rejected_ = 0;  // drafts that did not pass
   int tool_rounds_ = 0;
   std::map<std::string, int> calls_;  // by effect key, how often
+  std::string draft_step_;            // of the newest draft
   bool first_text_ = true;
   bool over_ = false;
 };

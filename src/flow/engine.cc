@@ -118,7 +118,8 @@ Status FlowEngine::Impl::make_parts() {
                                {},
                                make_metrics(services_.metrics, config_.name),
                                options_.lease_ms,
-                               options_.attempts_max});
+                               options_.attempts_max,
+                               options_.recorded});
   for (const AgentConfig& agent : config_.agents) {
     QIAO_ASSIGN(auto processor, make_processor(config_, agent, model(agent.model), *tools_));
     parts_->agents.emplace(agent.name, std::move(processor));

@@ -13,6 +13,7 @@
 #include "base/result.h"
 #include "broker/broker.h"
 #include "broker/streams.h"
+#include "flow/conversation.h"
 #include "flow/flow_config.h"
 #include "flow/tool_box.h"
 #include "history/history.h"
@@ -27,6 +28,9 @@ struct FlowOptions {
   std::int64_t lease_ms = 30'000;
   std::int32_t attempts_max = 5;
   bool start_tools = true;  // false: helper programs stay off (tests without them)
+  // A replay: every answer of the outside is taken from the receipts of the delivery. A turn that
+  // needs another one ends with the event "replay" that names the step, and asks nobody.
+  bool recorded = false;
 };
 
 // Everything a flow works with; all of it outlives the engine.
@@ -43,6 +47,9 @@ struct FlowServices {
   ToolFetch fetch = nullptr;    // the way to tools; null: HTTP
   // The bundles that the flow's heads name; null: there are none.
   const BundleSet* bundles = nullptr;
+  // A replay's, on the executor: puts in what the delivery brought then, and gives the conversation
+  // as it was. Null: the broker's delivery as it is; memory and history.
+  std::function<std::shared_ptr<Conversation>(Delivery&)> recall = nullptr;
 };
 
 // Runs one flow (docs/concepts/flow.md): consumes its input as an ordered group, answers every

@@ -4,6 +4,7 @@
 #include "flow/engine_impl.h"
 #include "flow/loop.h"
 #include "flow/memory_rebuild.h"
+#include "flow/turn_receipts.h"
 
 namespace qiao {
 namespace {
@@ -79,6 +80,11 @@ void FlowEngine::Impl::with_conversation(const std::string& id, std::uint64_t be
 void FlowEngine::Impl::begin(std::shared_ptr<const Delivery> delivery) {
   const std::string id = conversation_of(delivery->message);
   when_free(id, [this, delivery, id] {
+    if (services_.recall) {
+      Delivery recalled = *delivery;
+      auto conversation = services_.recall(recalled);
+      return admit(std::make_shared<const Delivery>(std::move(recalled)), conversation);
+    }
     with_conversation(id, delivery->offset,
                       [this, delivery](auto conversation) { admit(delivery, conversation); });
   });
@@ -87,15 +93,15 @@ void FlowEngine::Impl::begin(std::shared_ptr<const Delivery> delivery) {
 void FlowEngine::Impl::admit(const std::shared_ptr<const Delivery>& delivery,
                              const std::shared_ptr<Conversation>& conversation) {
   const std::int64_t idle_ms = config_.end.idle_ms;
-  // What a turn began is not forgotten while it waits for somebody.
-  const bool goes_on = !delivery->receipts.empty();
-  const bool idle = !goes_on && idle_ms > 0 && conversation->last_ms > 0 &&
-                    services_.clock.wall_ms() - conversation->last_ms > idle_ms;
+  // As an earlier attempt saw it: a turn that waited for somebody goes on where it was.
+  const std::int64_t now_ms = flow::began_ms(*delivery).value_or(services_.clock.wall_ms());
+  const bool idle =
+      idle_ms > 0 && conversation->last_ms > 0 && now_ms - conversation->last_ms > idle_ms;
   if (idle || conversation->state == Conversation::State::kEnded) conversation->reset();
   if (conversation->turns == 0 && conversation->messages.empty()) {
     seed_history(delivery->message, *conversation);
   }
-  if (config_.turn.settle_ms > 0) return pass_gate(*delivery, conversation);
+  if (config_.turn.settle_ms > 0 && !services_.recall) return pass_gate(*delivery, conversation);
   run_turn(*delivery, conversation);
 }
 

@@ -49,6 +49,7 @@ struct Parts {
   FlowMetrics metrics;
   std::int64_t lease_ms = 30'000;
   std::int32_t attempts_max = 5;
+  bool recorded = false;  // a replay: what has no receipt is not asked
 };
 
 }  // namespace qiao::flow

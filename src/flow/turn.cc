@@ -5,6 +5,7 @@
 
 #include "flow/decide.h"
 #include "flow/loop.h"
+#include "flow/receipt_json.h"
 #include "text/language.h"
 #include "text/sentences.h"
 
@@ -24,6 +25,8 @@ Turn::Turn(Parts& parts, Delivery delivery, std::shared_ptr<Conversation> conver
       next_(std::make_shared<Conversation>(*conversation_)),
       done_(std::move(done)),
       stream_(parts.streams, delivery_.message.id),
+      receipts_(
+          std::make_shared<TurnReceipts>(parts.broker, parts.executor, delivery_, parts.recorded)),
       lease_(std::make_shared<LeaseKeeper>(
           LeaseKeeper::Places{parts.broker, parts.executor, parts.clock}, lease_of(delivery_),
           parts.lease_ms, parts.config.turn.busy == Busy::kInterrupt)),
@@ -63,6 +66,9 @@ void Turn::start() {
   lease_->start([weak = weak_from_this()] {
     if (const auto turn = weak.lock()) turn->lease_is_lost();
   });
+  receipts_->when_lost([weak = weak_from_this()] {
+    if (const auto turn = weak.lock()) turn->lease_is_lost();
+  });
   wall_timer_ =
       parts_.executor.post_after((deadline_us_ - begin_us_) / 1'000, [weak = weak_from_this()] {
         if (const auto turn = weak.lock()) turn->wall_is_over();
@@ -81,7 +87,34 @@ void Turn::start() {
   understand();
 }
 
+// What an earlier attempt understood of the same text.
+bool Turn::take_understanding() {
+  const Json* known = receipts_->taken(std::string(kDecisionStep), digest_of(text_));
+  if (known == nullptr || !known->contains("seen") || !known->contains("hits")) return false;
+  auto hits = hits_from_receipt((*known)["hits"], parts_.config.knowledge);
+  if (!hits) return false;
+  hits_ = std::move(*hits);
+  seen_ = annotations_from_receipt((*known)["seen"]);
+  return true;
+}
+
+// A replay has come to where its record ends: so did the turn, or it asks something else now.
+void Turn::record_ends(const std::string& step) {
+  const Json* end = receipts_->taken(std::string(kEndStep));
+  const std::string by = end == nullptr ? "" : json_string(*end, "by").value_or("");
+  if (by == "wall") return wall_is_over();
+  if (by == "cancel") return cancel();
+  if (run_) run_->cancel();
+  note("replay", Json{{"missing", step}});
+  commit("missing");
+}
+
 void Turn::understand() {
+  if (take_understanding()) {
+    awaited_ = 1;
+    return understood();
+  }
+  if (parts_.recorded) return record_ends(std::string(kDecisionStep));
   std::string start_of_text = cut_utf8(text_, kUnderstoodBytesMax);
   awaited_ = parts_.knowledge ? 2 : 1;
   if (parts_.knowledge) {
@@ -145,6 +178,22 @@ void Turn::note_decision() {
   if (decision_.to.starts_with("agent.")) decision["agent"] = decision_.to.substr(6);
   decision["out_of_scope"] = decision_.out_of_scope;
   note("decision", std::move(decision));
+  keep_decision();
+}
+
+// Not waited for: models may be asked before it is durable, tools may not.
+void Turn::keep_decision() {
+  const std::string step(kDecisionStep);
+  const std::string asked = digest_of(text_);
+  if (receipts_->taken(step, asked) != nullptr) return;
+  Json merged = Json::array();
+  for (const Message& follower : followers_) merged.push_back(follower.id);
+  receipts_->store(step, asked,
+                   Json{{"now_ms", next_->last_ms},
+                        {"merged", std::move(merged)},
+                        {"seen", to_json(seen_)},
+                        {"hits", receipt_json(hits_)},
+                        {"decision", to_json(decision_)}});
 }
 
 void Turn::act() {

@@ -12,6 +12,7 @@
 #include "flow/consumer.h"
 #include "flow/conversation.h"
 #include "flow/parts.h"
+#include "flow/turn_receipts.h"
 #include "flow/turn_stream.h"
 
 namespace qiao::flow {
@@ -23,7 +24,8 @@ namespace qiao::flow {
 // Each step is a callback on the flow's loop. What the turn changes (events, reply, forwarded
 // copy, ack, the conversation) becomes true in one Broker::commit, or not at all: until then the
 // conversation is a copy. A turn that cannot answer falls back to text or a person; only a lost
-// lease or a failed log leaves the message to another attempt.
+// lease or a failed log leaves the message to another attempt, which takes the answers that this
+// one has receipts of (flow/turn_receipts.h) and goes on from there.
 //
 // Flow loop only. Owned by the FlowEngine until it calls `done`.
 class Turn : public std::enable_shared_from_this<Turn> {
@@ -55,10 +57,13 @@ class Turn : public std::enable_shared_from_this<Turn> {
 
   // turn.cc: understand and decide
   void understand();
+  [[nodiscard]] bool take_understanding();
   void understood();
   void add_facts();
   [[nodiscard]] Message whole_message() const;
   void note_decision();
+  void keep_decision();
+  void record_ends(const std::string& step);
   void act();
 
   // turn_answer.cc: answer
@@ -108,6 +113,7 @@ class Turn : public std::enable_shared_from_this<Turn> {
   std::shared_ptr<Conversation> next_;                // as it will be
   Done done_;
   TurnStream stream_;
+  std::shared_ptr<TurnReceipts> receipts_;
   std::shared_ptr<LeaseKeeper> lease_;
   Executor::TimerId wall_timer_ = 0;
   Phase phase_ = Phase::kUnderstanding;

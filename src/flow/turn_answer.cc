@@ -62,8 +62,10 @@ AgentTask Turn::task_for(const AgentConfig& agent) const {
 void Turn::run_agent(const AgentConfig& agent) {
   agent_ = &agent;
   const auto run = std::make_shared<AgentRun>(
-      parts_, task_for(agent), deadline_us_, stream_,
-      [this](std::string_view type, Json data) { note(type, std::move(data)); },
+      parts_, task_for(agent), deadline_us_,
+      AgentRun::Places{stream_, *receipts_,
+                       [this](std::string_view type, Json data) { note(type, std::move(data)); },
+                       [this](const std::string& step) { record_ends(step); }},
       [weak = weak_from_this()](Answer answer) {
         if (const auto self = weak.lock()) self->answered(std::move(answer));
       });
@@ -182,6 +184,7 @@ void Turn::wall_is_over() {
   if (run_) run_->cancel();
   phase_ = Phase::kAnswering;
   note("budget", Json{{"spent", "wall"}});
+  receipts_->keep(std::string(kEndStep), "", Json{{"by", "wall"}});
   stream_.reset("the turn's time is over");
   if (auto plain = run_ ? run_->plain() : std::nullopt) {
     answer_.filter = "template";

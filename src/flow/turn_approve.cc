@@ -105,6 +105,7 @@ void Turn::park_for(const Proposal& proposal, const Approval& approval) {
   wait.id = "wait." + proposal.id;
   wait.headers["x-approval"] = proposal.id;
   commit_.publish.push_back(std::move(wait));
+  commit_.receipts = receipts_->for_commit();
   commit_.receipts.push_back({lease, {approval_step(proposal.id), dump_json(to_json(approval))}});
   Json asked = to_json(approval);
   asked["id"] = proposal.id;

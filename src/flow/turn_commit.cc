@@ -107,6 +107,7 @@ void Turn::commit(std::string finish) {
   state["route"] = decision_.route;
   note("conversation", std::move(state));
   commit_.ack = {lease_of(delivery_)};
+  commit_.receipts = receipts_->for_commit();
   commit_.chunks = stream_.prepare_end(reply_, stream_end());
   send_commit(1);
 }
@@ -128,6 +129,11 @@ void Turn::committed(int tries, Result<std::vector<Published>> published) {
     return over();
   }
   const Error& error = published.error();
+  const bool refused = error.code == Code::kPrecondition || error.code == Code::kInvalidArgument;
+  if (refused && !commit_.receipts.empty()) {  // perhaps a bound of theirs: they are no condition
+    commit_.receipts.clear();
+    return send_commit(tries);
+  }
   if (error.code == Code::kOverloaded && tries < kCommitTriesMax) {
     parts_.executor.post_after(kCommitRetryMs, [weak = weak_from_this(), tries] {
       const auto self = weak.lock();
@@ -206,6 +212,7 @@ void Turn::cancel() {
   if (phase_ != Phase::kUnderstanding && phase_ != Phase::kAnswering) return;
   if (run_) run_->cancel();
   note("cancelled", Json::object());
+  receipts_->keep(std::string(kEndStep), "", Json{{"by", "cancel"}});
   stream_.reset("cancelled");
   commit("cancelled");
 }

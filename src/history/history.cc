@@ -23,17 +23,28 @@ constexpr std::size_t kAnswerBytesMax = 64 << 20;
 constexpr std::string_view kConversations =
     "SELECT conversation, messages, first_ms, last_ms, last_text, state FROM conversations "
     "WHERE last_ms < ?1 ORDER BY last_ms DESC LIMIT ?2";
+// A conversation and those it was forked from, each up to where: at most 16 deep.
 constexpr std::string_view kMessages =
-    "SELECT offset, body FROM messages WHERE conversation = ?1 AND conversation <> '' "
+    "WITH RECURSIVE past(conversation, before) AS (SELECT ?1, 9223372036854775807 UNION ALL "
+    "SELECT origin, min(forks.before, past.before) FROM forks JOIN past "
+    "ON forks.conversation = past.conversation LIMIT 16) "
+    "SELECT offset, body FROM past JOIN messages ON messages.conversation = past.conversation "
+    "AND messages.offset < past.before WHERE messages.conversation <> '' "
     "ORDER BY offset DESC LIMIT ?2";
 constexpr std::string_view kMessage =
     "SELECT offset, body FROM messages WHERE id = ?1 ORDER BY offset DESC LIMIT 1";
 constexpr std::string_view kEvents =
-    "SELECT offset, body FROM events WHERE conversation = ?1 AND conversation <> '' "
+    "WITH RECURSIVE past(conversation, before) AS (SELECT ?1, 9223372036854775807 UNION ALL "
+    "SELECT origin, min(forks.before, past.before) FROM forks JOIN past "
+    "ON forks.conversation = past.conversation LIMIT 16) "
+    "SELECT offset, body FROM past JOIN events ON events.conversation = past.conversation "
+    "AND events.offset < past.before WHERE events.conversation <> '' "
     "ORDER BY offset DESC LIMIT ?2";
 constexpr std::string_view kEventsOfMessage =
     "SELECT offset, body FROM events WHERE message_id = ?1 AND message_id <> '' "
     "ORDER BY offset DESC LIMIT ?2";
+constexpr std::string_view kReceipts =
+    "SELECT offset, body FROM receipts WHERE message = ?1 ORDER BY offset LIMIT ?2";
 constexpr std::string_view kSearch =
     "SELECT messages.offset, messages.body FROM words "
     "JOIN messages ON messages.offset = words.rowid "
@@ -58,6 +69,14 @@ Result<HistoryEvent> event_of(const Statement& row) {
   auto* event = std::get_if<record::Event>(&decoded);
   if (event == nullptr) return Error{Code::kCorrupt, "an event in the history is none"};
   return HistoryEvent{offset_of(row), std::move(*event)};
+}
+
+Result<record::Receipt> receipt_of(const Statement& row) {
+  static const auto kind = static_cast<std::uint8_t>(Record(record::Receipt{}).index());
+  QIAO_ASSIGN(Record decoded, decode_record({kind, std::string(row.bytes(1))}));
+  auto* receipt = std::get_if<record::Receipt>(&decoded);
+  if (receipt == nullptr) return Error{Code::kCorrupt, "a receipt in the history is none"};
+  return std::move(*receipt);
 }
 
 Result<ConversationInfo> conversation_of(const Statement& row) {
@@ -175,6 +194,21 @@ Result<std::vector<HistoryEvent>> History::events_of_message(const std::string& 
   return in_log_order(impl_->ask<HistoryEvent>(
       kEventsOfMessage, [&](Statement& ask) { ask.bind_text(1, id).bind(2, rows(kRowsMax)); },
       event_of));
+}
+
+Result<std::vector<record::Receipt>> History::receipts(const std::string& group,
+                                                       std::uint64_t offset) {
+  QIAO_ASSIGN(const auto all,
+              impl_->ask<record::Receipt>(
+                  kReceipts, [&](Statement& ask) { ask.bind(1, offset).bind(2, rows(kRowsMax)); },
+                  receipt_of));
+  std::vector<record::Receipt> found;
+  for (const record::Receipt& receipt : all) {
+    if (receipt.group != group) continue;
+    std::erase_if(found, [&](const auto& before) { return before.step == receipt.step; });
+    found.push_back(receipt);
+  }
+  return found;
 }
 
 Result<std::vector<HistoryMessage>> History::search(const std::string& query, std::size_t limit) {

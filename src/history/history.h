@@ -53,12 +53,15 @@ class History {
 
   Result<std::vector<ConversationInfo>> conversations(std::size_t limit,
                                                       std::uint64_t before_ms = 0);
-  // In log order.
+  // In log order, of a fork also what was before it.
   Result<std::vector<HistoryMessage>> messages(const std::string& conversation, std::size_t limit);
   Result<std::vector<HistoryEvent>> events(const std::string& conversation, std::size_t limit);
   Result<HistoryMessage> message(const std::string& id);  // not_found
   // Events about one message: its decisions, tool calls, filter verdicts.
   Result<std::vector<HistoryEvent>> events_of_message(const std::string& id);
+  // What the steps of a group's work on the message at `offset` gave, in log order; of a step the
+  // newest.
+  Result<std::vector<record::Receipt>> receipts(const std::string& group, std::uint64_t offset);
   // Words and phrases in either language; newest first.
   Result<std::vector<HistoryMessage>> search(const std::string& query, std::size_t limit);
 

@@ -34,6 +34,15 @@ constexpr const char* kSchema = R"(
     body BLOB NOT NULL);
   CREATE INDEX events_by_conversation ON events (conversation) WHERE conversation <> '';
   CREATE INDEX events_by_message ON events (message_id) WHERE message_id <> '';
+  CREATE TABLE receipts (
+    offset INTEGER PRIMARY KEY,
+    message INTEGER NOT NULL,
+    body BLOB NOT NULL);
+  CREATE INDEX receipts_by_message ON receipts (message);
+  CREATE TABLE forks (
+    conversation TEXT PRIMARY KEY,
+    origin TEXT NOT NULL,
+    before INTEGER NOT NULL) WITHOUT ROWID;
   CREATE TABLE conversations (
     conversation TEXT PRIMARY KEY,
     messages INTEGER NOT NULL,
@@ -45,7 +54,17 @@ constexpr const char* kSchema = R"(
   CREATE VIRTUAL TABLE words USING fts5(text, content='', tokenize='unicode61 remove_diacritics 2');
 )";
 
-enum Sql : std::size_t { kMessage, kTalk, kWords, kEvent, kState, kPosition, kSqlCount };
+enum Sql : std::size_t {
+  kMessage,
+  kTalk,
+  kWords,
+  kEvent,
+  kState,
+  kPosition,
+  kReceipt,
+  kFork,
+  kSqlCount
+};
 constexpr std::array<std::string_view, kSqlCount> kSql = {
     "INSERT INTO messages VALUES (?1, ?2, ?3, ?4)",
     "INSERT INTO conversations VALUES (?1, 1, ?2, ?2, ?3, '') ON CONFLICT DO UPDATE SET "
@@ -55,6 +74,8 @@ constexpr std::array<std::string_view, kSqlCount> kSql = {
     "INSERT INTO events VALUES (?1, ?2, ?3, ?4)",
     "INSERT INTO conversations VALUES (?1, 0, ?2, ?2, '', ?3) ON CONFLICT DO UPDATE SET state = ?3",
     "INSERT OR REPLACE INTO position VALUES (1, ?1, ?2)",
+    "INSERT INTO receipts VALUES (?1, ?2, ?3)",
+    "INSERT OR IGNORE INTO forks VALUES (?1, ?2, ?3)",
 };
 
 // Rows are written once and never changed, so a crash may cost the last batches, never the file
@@ -193,6 +214,7 @@ Status Projection::apply(const LogEntry& entry) {
   if (const auto* published = std::get_if<record::Published>(&*record))
     return apply(entry, *published);
   if (const auto* event = std::get_if<record::Event>(&*record)) return apply(entry, *event);
+  if (const auto* receipt = std::get_if<record::Receipt>(&*record)) return apply(entry, *receipt);
   return {};
 }
 
@@ -229,12 +251,33 @@ Status Projection::apply(const LogEntry& entry, const record::Event& event) {
                .bind_text(3, event.message_id)
                .bind_blob(4, entry.record.bytes)
                .run());
+  if (event.type == "forked") return take_fork(event);
   if (event.type != "conversation" || event.conversation.empty()) return {};
   const std::string state = json_string(event.data, "state").value_or("");
   return statements_[kState]
       .bind_text(1, event.conversation)
       .bind(2, event.time_ms)
       .bind_text(3, state)
+      .run();
+}
+
+Status Projection::apply(const LogEntry& entry, const record::Receipt& receipt) {
+  return statements_[kReceipt]
+      .bind(1, entry.offset)
+      .bind(2, receipt.offset)
+      .bind_blob(3, entry.record.bytes)
+      .run();
+}
+
+// Of a conversation that goes on from a place in another's past.
+Status Projection::take_fork(const record::Event& event) {
+  const auto origin = json_string(event.data, "from");
+  const auto before = json_integer(event.data, "before");
+  if (!origin || !before || event.conversation.empty()) return {};
+  return statements_[kFork]
+      .bind_text(1, event.conversation)
+      .bind_text(2, *origin)
+      .bind(3, *before)
       .run();
 }
 

@@ -14,7 +14,7 @@
 namespace qiao::history {
 
 // Raised whenever the tables, or what is written into them, change: an older file is rebuilt.
-inline constexpr std::int64_t kSchemaVersion = 1;
+inline constexpr std::int64_t kSchemaVersion = 2;
 // "_inbox.…" holds answers on their way to one waiting program: no part of a conversation.
 inline constexpr std::string_view kInboxPrefix = "_inbox.";
 inline constexpr std::size_t kLastTextCharactersMax = 120;
@@ -44,6 +44,8 @@ class Projection {
   Status apply(const LogEntry& entry);
   Status apply(const LogEntry& entry, const record::Published& published);
   Status apply(const LogEntry& entry, const record::Event& event);
+  Status apply(const LogEntry& entry, const record::Receipt& receipt);
+  Status take_fork(const record::Event& event);
   Status index(std::uint64_t offset, const Message& message);
   Status save_position(std::uint64_t next, std::uint32_t last_crc);
 

@@ -37,6 +37,7 @@ void add_all_routes(Router& router, const ApiServices& services) {
   add_group_routes(router, services);
   add_message_routes(router, services);
   add_conversation_routes(router, services);
+  add_replay_routes(router, services);
   add_stream_routes(router, services);
   add_approval_routes(router, services);
   add_flow_routes(router, services);

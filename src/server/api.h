@@ -23,6 +23,7 @@ namespace qiao::server {
 
 class Bundles;
 class ConversationFinder;
+class Replays;
 
 struct Readiness {
   bool ready = false;
@@ -46,6 +47,7 @@ struct ApiServices {
   const Clock& clock;
   Metrics& metrics;
   ConversationFinder& conversations;
+  Replays& replays;
   std::function<Readiness()> readiness;
   std::int64_t started_us = 0;
   Bundles* bundles = nullptr;  // null: there are none
@@ -57,6 +59,7 @@ void add_subscribe_route(Router& router, const ApiServices& services);      // a
 void add_group_routes(Router& router, const ApiServices& services);         // api_groups.cc
 void add_message_routes(Router& router, const ApiServices& services);       // api_messages.cc
 void add_conversation_routes(Router& router, const ApiServices& services);  // api_conversations.cc
+void add_replay_routes(Router& router, const ApiServices& services);        // api_replay.cc
 void add_stream_routes(Router& router, const ApiServices& services);        // api_streams.cc
 void add_approval_routes(Router& router, const ApiServices& services);      // api_approvals.cc
 void add_flow_routes(Router& router, const ApiServices& services);          // api_flows.cc

@@ -17,6 +17,7 @@
 #include "server/guard.h"
 #include "server/model_set.h"
 #include "server/openai_conversations.h"
+#include "server/replays.h"
 #include "server/server_files.h"
 
 namespace qiao {
@@ -189,14 +190,11 @@ class App::Impl {
   }
 
   server::ApiServices services() {
-    return {*broker_,       *streams_,
-            *history_,      *log_,
-            models_,        model_aliases_,
-            flows_,         *broker_loop_,
-            *readers_,      ids_,
-            clock_,         metrics_,
-            conversations_, [this] { return readiness(); },
-            started_us_,    bundles_.get()};
+    return {
+        *broker_,       *streams_,     *history_,      *log_,     models_,
+        model_aliases_, flows_,        *broker_loop_,  *readers_, ids_,
+        clock_,         metrics_,      conversations_, replays_,  [this] { return readiness(); },
+        started_us_,    bundles_.get()};
   }
 
   server::Readiness readiness();
@@ -228,6 +226,7 @@ class App::Impl {
   std::unique_ptr<server::Bundles> bundles_;
   server::Flows flows_;
   server::ConversationFinder conversations_;
+  server::Replays replays_;
   std::optional<server::ApiServices> services_;
   std::unique_ptr<server::Guard> guard_;
   std::unique_ptr<server::Router> router_;
@@ -272,6 +271,7 @@ void App::Impl::stop_flows() {
 
 void App::Impl::stop() {
   if (stopping_.exchange(true)) return;
+  replays_.stop();
   stop_flows();
   if (http_) http_->stop(kHttpGraceMs);
   if (listening_) server::remove_server_file(config_.data);

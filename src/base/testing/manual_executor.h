@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstdint>
 #include <deque>
 #include <map>
 #include <mutex>
@@ -33,10 +34,10 @@ class ManualExecutor final : public Executor {
     std::erase_if(timers_, [&](const auto& entry) { return entry.first.second == timer; });
   }
 
-  // Runs everything posted, also what the tasks post. Returns how many ran.
-  std::size_t run() {
+  // Runs everything posted, also what the tasks post, at most `tasks_max`. Returns how many ran.
+  std::size_t run(std::size_t tasks_max = SIZE_MAX) {
     std::size_t count = 0;
-    for (Task task; next(task); ++count) task();
+    for (Task task; count < tasks_max && next(task); ++count) task();
     return count;
   }
   // Moves the clock, stopping at each timer on the way.

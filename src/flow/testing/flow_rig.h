@@ -72,6 +72,7 @@ class FlowRig {
     FlowServices services{*broker, *streams, history.get(), models, *loop, clock, *metrics};
     services.bundles = bundles;
     services.fetch = fetch;
+    if (fetch) services.workers = loop.get();
     auto made = FlowEngine::make(std::move(*config), services, options);
     ASSERT_TRUE(made) << made.error().message;
     engine = std::move(*made);
@@ -155,7 +156,7 @@ class FlowRig {
   ModelSet models;
   const BundleSet* bundles = nullptr;
   FlowOptions options;
-  ToolFetch fetch;  // the way to tools; null: HTTP
+  ToolFetch fetch;  // set: tools are called by it, on the loop
   std::unique_ptr<ManualExecutor> loop;
   std::unique_ptr<Streams> streams;
   std::unique_ptr<Metrics> metrics;

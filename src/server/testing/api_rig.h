@@ -10,6 +10,7 @@
 #include "log/memory_log.h"
 #include "server/api.h"
 #include "server/openai_conversations.h"
+#include "server/replays.h"
 #include "server/testing/captured_answer.h"
 #include "server/testing/temp_folder.h"
 
@@ -23,7 +24,7 @@ class ApiRig {
     history_ = History::open(folder_.path() + "/history.db", log_).value();
     broker_ = Broker::open(log_, loop_, clock_, ids_, metrics_).value();
     services_.emplace(ApiServices{*broker_, streams_, *history_, log_, models_, aliases_, flows_,
-                                  loop_, loop_, ids_, clock_, metrics_, conversations_,
+                                  loop_, loop_, ids_, clock_, metrics_, conversations_, replays_,
                                   [] {
                                     return Readiness{true, {}};
                                   },
@@ -60,6 +61,7 @@ class ApiRig {
   std::map<std::string, std::string> aliases_;
   Flows flows_;
   ConversationFinder conversations_;
+  Replays replays_;
   std::unique_ptr<History> history_;
   std::unique_ptr<Broker> broker_;
   std::optional<ApiServices> services_;
