@@ -49,6 +49,19 @@ void Broker::commit(Commit commit, Done<std::vector<Published>> done) {
   });
 }
 
+void Broker::set_topic(TopicSpec spec, Done<void> done) {
+  QIAO_SUBMIT(set_topic(std::move(spec), done));
+}
+void Broker::erase_topic_settings(std::string pattern, Done<void> done) {
+  QIAO_SUBMIT(erase_topic_settings(pattern, done));
+}
+void Broker::settings_of(std::string pattern, Done<TopicSpec> done) {
+  QIAO_SUBMIT_READ(settings_of(pattern, done));
+}
+void Broker::topic_settings(Done<std::vector<TopicSpec>> done) {
+  QIAO_SUBMIT_READ(topic_settings(done));
+}
+
 void Broker::create_group(GroupSpec spec, Done<void> done) {
   QIAO_SUBMIT(create_group(std::move(spec), done));
 }

@@ -114,6 +114,13 @@ struct LeaseReceipt {
   StepReceipt receipt;
 };
 
+// What a publisher believes of a message's conversation in the message's topic: nothing came after
+// what it saw.
+struct Expectation {
+  std::size_t message = 0;            // its place in Commit::publish
+  std::optional<std::uint64_t> last;  // offset of the last one; none: there is none yet
+};
+
 // Everything one step of work changes, appended as one atomic batch.
 struct Commit {
   std::vector<Message> publish;
@@ -124,6 +131,7 @@ struct Commit {
   // Of streams: attempt 0 stands for the newest; one that fits no more is left out.
   std::vector<record::Chunk> chunks = {};
   std::vector<LeaseReceipt> receipts = {};
+  std::vector<Expectation> expected = {};  // `conflict` when one is wrong, unless its id is known
 };
 
 // What the log keeps of one answer: the newest attempt, without a hole.
@@ -138,6 +146,8 @@ struct TopicInfo {
   std::uint64_t messages = 0;
   std::uint64_t first = 0;
   std::uint64_t last = 0;
+  std::uint64_t bytes = 0;    // of parts and headers
+  std::string settings = {};  // the pattern whose settings hold; "" = none
 };
 struct GroupInfo {
   GroupSpec spec;
@@ -155,6 +165,9 @@ struct BrokerOptions {
   std::size_t lease_batch_max = 256;
   std::size_t read_limit_max = 1'000;
   std::uint64_t snapshot_every = 1 << 18;  // records
+  // The oldest record that somebody else still reads from the log (the history): nothing from there
+  // on is trimmed. Null: nobody. Called on the loop.
+  std::function<std::uint64_t()> needed_from;
   // Runs on the loop each time more records have become durable: for what follows the log.
   std::function<void()> on_progress;
   // Where snapshots are written; must outlive the broker. Null: a thread of the broker's own.
@@ -187,11 +200,23 @@ class Broker {
   Broker& operator=(const Broker&) = delete;
 
   // All or none; ids of earlier messages are answered with the earlier offset, not stored again.
+  // `overloaded` when a group that would get one has as many open as it or the topic allows;
+  // `precondition` when the cause of one may cause no more (docs/internals/delivery.md).
   void publish(std::vector<Message> messages, Done<std::vector<Published>> done);
   // All or none; `conflict` when a lease to ack, to park or of a receipt is no longer held, when
   // what is to be woken is not parked, and when a group that rejects has another message of the
   // conversation. Receipts past their bounds are `precondition` (of one message) or `overloaded`.
   void commit(Commit commit, Done<std::vector<Published>> done);
+
+  // How the messages of a pattern are kept (TopicSpec). Takes the place of the pattern's settings
+  // of before, and works on what is there, within kKeepEveryMs. erase: `not_found` without
+  // settings.
+  static constexpr std::int64_t kKeepEveryMs = 1'000;
+  void set_topic(TopicSpec spec, Done<void> done);
+  void erase_topic_settings(std::string pattern, Done<void> done);
+  void topic_settings(Done<std::vector<TopicSpec>> done);
+  // Those of exactly this pattern; of a subject without its own those that hold for it.
+  void settings_of(std::string pattern, Done<TopicSpec> done);
 
   // Idempotent for an equal spec; another one is `already_exists`, new settings of a flow's own.
   void create_group(GroupSpec spec, Done<void> done);

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Publish and commit: everything is checked before anything is made, so a commit is all or none.
+#include <algorithm>
+#include <map>
 #include <unordered_map>
 
 #include "broker/broker_impl.h"
@@ -32,14 +34,33 @@ Status Broker::Impl::check_lease(const LeaseRef& lease) {
 std::optional<std::uint64_t> Broker::Impl::published_before(const std::string& id) {
   const std::optional<std::uint64_t> offset = state_.offset_hint(id);
   if (!offset) return std::nullopt;
+  if (*offset < log_.bounds().first) return offset;  // trimmed: the hash must do
   const Result<MessagePtr> message = body(*offset);
   if (!message || (*message)->id != id) return std::nullopt;
   return offset;
 }
 
-Status Broker::Impl::add_messages(std::vector<Message>& messages, std::vector<Published>& published,
+// What a client saw last may be kept no longer: then nothing of its conversation may be newer.
+Status Broker::Impl::check_expected(const Message& message, std::optional<std::uint64_t> expected) {
+  if (message.conversation.empty())
+    return invalid_argument("only a message of a conversation may say which one was its last");
+  QIAO_ASSIGN(const std::optional<std::uint64_t> last,
+              state_.last_of(message.subject, broker::lane_of(message.conversation)));
+  if (last == expected) return {};
+  const bool newer = last && (!expected || *last > *expected);
+  const bool never = expected && (*expected >= next_ || state_.keeps(message.subject, *expected));
+  if (!newer && !never) return {};
+  return Error{Code::kConflict, "the last message of conversation '" + message.conversation +
+                                    "' in '" + message.subject + "' is " +
+                                    (last ? std::to_string(*last) : "none") + ", not " +
+                                    (expected ? std::to_string(*expected) : "none")};
+}
+
+Status Broker::Impl::add_messages(Commit& commit, std::vector<Published>& published,
                                   Changes& changes) {
+  std::vector<Message>& messages = commit.publish;
   std::unordered_map<std::string, std::uint64_t> in_batch;
+  std::vector<Message*> fresh;
   changes.publish.reserve(messages.size());
   published.reserve(messages.size());
   for (Message& message : messages) {
@@ -47,7 +68,7 @@ Status Broker::Impl::add_messages(std::vector<Message>& messages, std::vector<Pu
     Published& result = published.emplace_back();
     result.id = message.id;
     result.durability = log_.durability();
-    result.offset = next_ + changes.publish.size();
+    result.offset = next_ + fresh.size();
     if (const auto before = published_before(message.id)) {
       result.offset = *before;
       result.duplicate = true;
@@ -56,9 +77,16 @@ Status Broker::Impl::add_messages(std::vector<Message>& messages, std::vector<Pu
       result.offset = twin->second;
       result.duplicate = !first;
     }
-    if (!result.duplicate)
-      changes.publish.push_back(std::make_shared<const Message>(std::move(message)));
+    if (result.duplicate) continue;
+    for (const Expectation& expectation : commit.expected) {
+      if (expectation.message + 1 == published.size())
+        QIAO_TRY(check_expected(message, expectation.last));
+    }
+    fresh.push_back(&message);
   }
+  QIAO_TRY(inherit(fresh));
+  for (Message* message : fresh)
+    changes.publish.push_back(std::make_shared<const Message>(std::move(*message)));
   return {};
 }
 
@@ -99,15 +127,49 @@ Status Broker::Impl::add_parks(Commit& commit, Changes& changes) {
   return {};
 }
 
+// Every group that gets one of the messages must have room for it, after what the same batch acks.
+Status Broker::Impl::check_room(const Changes& changes) {
+  std::map<const GroupState*, std::uint64_t> open;  // with this batch
+  const auto count_of = [&](const GroupState& group) -> std::uint64_t& {
+    return open.try_emplace(&group, group.open_count()).first->second;
+  };
+  for (const Record& record : changes.rest) {
+    const auto* acked = std::get_if<record::Acked>(&record);
+    if (acked == nullptr) continue;
+    const GroupState* group = state_.group(acked->group);
+    count_of(*group) -= 1 + group->followers(acked->offset).size();
+  }
+  for (const MessagePtr& message : changes.publish) {
+    const TopicSpec* topic = state_.topic_specs().find(message->subject);
+    Status room;
+    state_.for_groups_of(message->subject, [&](const GroupState& group) {
+      std::uint64_t max = group.spec().backlog_max;
+      if (topic != nullptr && topic->backlog_max != 0)
+        max = std::min(max == 0 ? UINT64_MAX : max, topic->backlog_max);
+      if (max == 0 || ++count_of(group) <= max) return;
+      room =
+          overloaded("group '" + group.spec().name + "' has " + std::to_string(group.open_count()) +
+                     " messages open and takes at most " + std::to_string(max) + "; publish to '" +
+                     message->subject + "' again later");
+    });
+    QIAO_TRY(room);
+  }
+  return {};
+}
+
 void Broker::Impl::commit(Commit commit, const Done<std::vector<Published>>& done) {
   Changes changes;
   std::vector<Published> published;
-  if (const Status added = add_messages(commit.publish, published, changes); !added)
+  if (const Status added = add_messages(commit, published, changes); !added)
     return done(added.error());
   const std::int64_t now = time_.now_ms();
   // Before the acks: what ends a lease ends its receipts.
   if (const Status added = add_receipts(commit, changes); !added) return done(added.error());
   if (const Status added = add_leases(commit, changes); !added) return done(added.error());
+  if (const Status room = check_room(changes); !room) {
+    overloaded_count_.add();
+    return done(room.error());
+  }
   for (record::Event& event : commit.events) {
     if (event.time_ms == 0) event.time_ms = now;
     changes.rest.emplace_back(std::move(event));

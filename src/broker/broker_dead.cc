@@ -95,7 +95,9 @@ void Broker::Impl::retry_letter(std::uint64_t offset, std::vector<Part> parts,
   Changes changes;
   changes.publish.push_back(std::make_shared<const Message>(std::move(again)));
   if (const Status free = apply_busy(changes, {}); !free) return done(free.error());
-  changes.rest.emplace_back(record::Removed{time_.now_ms(), {offset}, "sent again"});
+  if (const Status room = check_room(changes); !room) return done(room.error());
+  changes.rest.emplace_back(
+      record::Removed{time_.now_ms(), {offset}, "sent again", (*letter)->subject});
   const auto appended = append(std::move(changes), [done, published](Status status) {
     status ? done(published) : done(std::move(status.error()));
   });
@@ -107,7 +109,10 @@ void Broker::Impl::drop_letter(std::uint64_t offset, const std::string& reason,
   const Result<MessagePtr> letter = letter_at(offset);
   if (!letter) return done(letter.error());
   const auto appended = append(
-      {{}, {record::Removed{time_.now_ms(), {offset}, cut_utf8(reason, kReasonBytesMax)}}}, done);
+      {{},
+       {record::Removed{
+           time_.now_ms(), {offset}, cut_utf8(reason, kReasonBytesMax), (*letter)->subject}}},
+      done);
   if (!appended) done(appended.error());
 }
 

@@ -241,6 +241,74 @@ TEST(BrokerFault, ATrimmedLogNeedsItsSnapshot) {
   EXPECT_EQ(bus.open().error().code, Code::kCorrupt);
 }
 
+// Whole files below every floor go: the oldest kept message, the open ones, the snapshot before,
+// and what others still read.
+TEST(BrokerFault, RetentionTrimsTheLog) {
+  std::uint64_t needed_from = 0;
+  BrokerOptions options;
+  options.needed_from = [&needed_from] { return needed_from; };
+  BrokerHarness bus(Kind::kSegments, options);
+  bus.segments().segment_bytes = 2'000;
+  ASSERT_TRUE(bus.open());
+  GroupSpec group;
+  group.name = "g";
+  group.pattern = "slow";
+  ASSERT_TRUE(bus.create_group(group));
+  const auto snapshot = [&] {
+    ASSERT_TRUE(bus.call<void>([&](auto done) { bus.broker().snapshot(done); }));
+  };
+  TopicSpec spec;
+  spec.pattern = ">";
+  spec.retain_messages = 5;
+  ASSERT_TRUE(bus.call<void>([&](auto done) { bus.broker().set_topic(spec, done); }));
+  const auto publish_many = [&] {
+    for (int i = 0; i < 50; ++i) {
+      Message message = text_message("in", std::string(300, 'x'));
+      message.id = "m" + std::to_string(bus.log().bounds().next);
+      ASSERT_TRUE(bus.publish(message));
+    }
+    bus.advance_ms(1'000);
+  };
+  const auto slow = bus.publish(text_message("slow", "slow"));
+  ASSERT_TRUE(slow);
+  publish_many();
+  snapshot();
+  snapshot();
+  EXPECT_EQ(bus.log().bounds().first, 0U) << "others still read it";
+  needed_from = UINT64_MAX;
+  snapshot();
+  EXPECT_LE(bus.log().bounds().first, slow->offset) << "a group has it open";
+  const auto leased = bus.lease("g", "ann");
+  ASSERT_TRUE(leased);
+  ASSERT_EQ(leased->size(), 1U);
+  ASSERT_TRUE(bus.ack(leased->front()));
+  for (int i = 0; i < 6; ++i) ASSERT_TRUE(bus.publish(text_message("slow", "more")));
+  bus.advance_ms(1'000);
+  publish_many();
+  const std::uint64_t snapshot_before = bus.log().bounds().next;
+  snapshot();
+  const std::uint64_t first = bus.log().bounds().first;
+  EXPECT_GT(first, slow->offset);
+  publish_many();
+  snapshot();
+  const std::string newest = std::to_string(bus.log().bounds().next);
+  EXPECT_GT(bus.log().bounds().first, first);
+  EXPECT_LE(bus.log().bounds().first, snapshot_before);
+  bus.crash();
+  // The newest snapshot is lost: the one before and the log are enough.
+  ASSERT_TRUE(bus.disk().remove("data/" + std::string(20 - newest.size(), '0') + newest + ".snap"));
+  ASSERT_TRUE(bus.open());
+  EXPECT_EQ(bus.read("in")->messages.size(), 5U);
+  EXPECT_GT(bus.read("in")->messages.front().offset, first);
+  // An id of the window whose message left the log is still known.
+  Message again = text_message("in", "again");
+  again.id = "m10";
+  const auto published = bus.publish(again);
+  ASSERT_TRUE(published);
+  EXPECT_TRUE(published->duplicate);
+  EXPECT_EQ(published->offset, 10U);
+}
+
 // Random work, random crashes: what was acked as published is there once, in order; what was
 // acked by a consumer does not come again.
 class BrokerCrash : public ::testing::TestWithParam<std::uint64_t> {};

@@ -74,6 +74,7 @@ RetryRule rule_of(const GroupSpec& spec, std::string_view error) {
   for (const RetryRule& rule : spec.rules) {
     if (!error.empty() && rule.error == error) return rule;
   }
+  if (error == kSpentError) return {std::string(error), 1, {}};
   return {"", spec.attempts_max, spec.backoff};
 }
 

@@ -55,7 +55,9 @@ Broker::Impl::Impl(Log& log, Executor& loop, const Clock& clock, IdMaker& ids, M
           metrics.counter("qiao_overloaded_total", "Calls refused because a bound was reached")),
       late_reply_count_(metrics.counter("qiao_late_replies_total",
                                         "Answers to requests that had ended: dropped")),
-      receipt_count_(metrics.counter("qiao_receipts_total", "Receipts of steps stored")) {}
+      receipt_count_(metrics.counter("qiao_receipts_total", "Receipts of steps stored")),
+      removed_count_(
+          metrics.counter("qiao_removed_total", "Messages that retention or compaction removed")) {}
 
 Broker::Impl::~Impl() {
   if (snapshot_thread_.joinable()) snapshot_thread_.join();
@@ -71,6 +73,7 @@ Status Broker::Impl::recover() {
   begin_ms_ = std::max(clock_.wall_ms(), state_.time_ms());
   time_.not_before(state_.last_ms());
   snapshot_at_ = next_ + options_.snapshot_every;
+  if (!state_.topic_specs().empty()) arm_keep(kKeepEveryMs);
   QIAO_TRY(free_local_leases());
   post(&Impl::on_timer);  // leases go on running out
   return {};
@@ -90,6 +93,7 @@ Status Broker::Impl::restore_snapshot() {
   }
   QIAO_TRY(state_.restore(snapshot->bytes));
   next_ = snapshot->next_offset;
+  snapshot_before_ = next_;
   return {};
 }
 
@@ -184,6 +188,7 @@ Result<std::uint64_t> Broker::Impl::append(Changes changes, Release release) {
   for (const Record& record : changes.rest) state_.apply(offset++, record);
   next_ = first + count;
   if (!joiners_.empty()) end_joiners(changes.rest);
+  if (!state_.topic_specs().empty()) arm_keep(kKeepEveryMs);
   if (release || !changes.publish.empty())
     pending_.push_back({first, next_, std::move(changes.publish), std::move(release)});
   return first;
@@ -268,6 +273,8 @@ void Broker::Impl::answer_all(const Error& error) {
   request_inboxes_.clear();
   if (timer_) loop_.cancel(timer_->first);
   timer_.reset();
+  if (keep_timer_) loop_.cancel(keep_timer_->first);
+  keep_timer_.reset();
 }
 
 Result<Broker::Impl::MessagePtr> Broker::Impl::body(std::uint64_t offset) {
@@ -291,13 +298,28 @@ void Broker::Impl::maybe_snapshot() {
   });
 }
 
+// What is below the floor is needed neither by the state, nor by others, nor for the way from the
+// snapshot before to the end of the log, should the new one be damaged.
+Broker::Impl::TakenSnapshot Broker::Impl::take_snapshot() const {
+  if (state_.topic_specs().empty()) return {{next_, state_.save()}, 0};  // all is kept
+  std::uint64_t floor = std::min(state_.first_needed(next_), snapshot_before_);
+  if (options_.needed_from) floor = std::min(floor, options_.needed_from());
+  return {{next_, state_.save()}, floor};
+}
+
+Status Broker::Impl::save_and_trim(Log& log, const TakenSnapshot& taken) {
+  QIAO_TRY(log.save_snapshot(taken.snapshot));
+  return log.trim(taken.floor);
+}
+
 // The state of now, written when all it knows is durable.
 void Broker::Impl::snapshot(const Done<void>& done) {
   if (snapshot_runs_) return done(overloaded("a snapshot is being written; try again"));
   snapshot_runs_ = true;
-  auto taken = std::make_shared<Snapshot>(Snapshot{next_, state_.save()});
-  snapshot_at_ = next_ + std::max<std::uint64_t>(options_.snapshot_every,
-                                                 taken->bytes.size() / kSnapshotBytesPerRecord);
+  auto taken = std::make_shared<TakenSnapshot>(take_snapshot());
+  snapshot_at_ =
+      next_ + std::max<std::uint64_t>(options_.snapshot_every,
+                                      taken->snapshot.bytes.size() / kSnapshotBytesPerRecord);
   when_durable([this, taken, done](Status status) {
     if (status) return write_snapshot(std::move(*taken), done);
     snapshot_runs_ = false;
@@ -306,12 +328,15 @@ void Broker::Impl::snapshot(const Done<void>& done) {
 }
 
 // Not on the loop: a large one takes seconds.
-void Broker::Impl::write_snapshot(Snapshot snapshot, const Done<void>& done) {
+void Broker::Impl::write_snapshot(TakenSnapshot taken, const Done<void>& done) {
   auto write = [&log = log_, &loop = loop_, weak = weak_from_this(), done,
-                snapshot = std::move(snapshot)] {
-    const Status saved = log.save_snapshot(snapshot);
-    const auto finish = [weak, done, saved] {
-      if (const auto self = weak.lock()) self->snapshot_runs_ = false;
+                taken = std::move(taken)] {
+    const Status saved = save_and_trim(log, taken);
+    const auto finish = [weak, done, saved, next = taken.snapshot.next_offset] {
+      if (const auto self = weak.lock()) {
+        self->snapshot_runs_ = false;
+        if (saved) self->snapshot_before_ = next;
+      }
       done(saved);
     };
     if (!loop.post(finish)) loop.post_after(kPostAgainMs, finish);
@@ -325,13 +350,13 @@ void Broker::Impl::write_snapshot(Snapshot snapshot, const Done<void>& done) {
 }
 
 // On the loop: answers what waits and gives a last snapshot when all is durable.
-void Broker::Impl::finish(const std::function<void(std::optional<Snapshot>)>& done) {
+void Broker::Impl::finish(const std::function<void(std::optional<TakenSnapshot>)>& done) {
   finished_ = true;
   answer_all(unavailable("the broker is stopping"));
   subscription_tree_ = {};
   subscriptions_.clear();
   if (failed_) return done(std::nullopt);
-  auto last = std::make_shared<Snapshot>(Snapshot{next_, state_.save()});
+  auto last = std::make_shared<TakenSnapshot>(take_snapshot());
   when_durable(
       [last, done](const Status& status) { status ? done(std::move(*last)) : done(std::nullopt); });
 }
@@ -346,31 +371,31 @@ bool Broker::Impl::begin_stop() {
   return !std::exchange(stopping_, true);
 }
 
-void Broker::Impl::save_last(const Snapshot& snapshot) {
-  if (const Status saved = log_.save_snapshot(snapshot); !saved)
+void Broker::Impl::save_last(const TakenSnapshot& taken) {
+  if (const Status saved = save_and_trim(log_, taken); !saved)
     log_warn("broker", "the last snapshot failed: " + saved.error().message);
 }
 
 void Broker::Impl::stop() {
   if (!begin_stop()) return;
-  auto last = std::make_shared<std::promise<std::optional<Snapshot>>>();
-  std::future<std::optional<Snapshot>> future = last->get_future();
+  auto last = std::make_shared<std::promise<std::optional<TakenSnapshot>>>();
+  std::future<std::optional<TakenSnapshot>> future = last->get_future();
   const Status posted = loop_.post([self = shared_from_this(), last] {
-    self->finish(
-        [last](std::optional<Snapshot> snapshot) { last->set_value(std::move(snapshot)); });
+    self->finish([last](std::optional<TakenSnapshot> taken) { last->set_value(std::move(taken)); });
   });
   if (!posted || future.wait_for(kStopMax) != std::future_status::ready) return;
   if (snapshot_thread_.joinable()) snapshot_thread_.join();
-  if (const std::optional<Snapshot> snapshot = future.get()) save_last(*snapshot);
+  if (const std::optional<TakenSnapshot> taken = future.get()) save_last(*taken);
 }
 
 void Broker::Impl::stop(std::function<void()> stopped) {
   if (!begin_stop()) return stopped();
-  finish([weak = weak_from_this(), stopped = std::move(stopped)](std::optional<Snapshot> snapshot) {
-    const auto self = weak.lock();
-    if (self && snapshot) self->save_last(*snapshot);
-    stopped();
-  });
+  finish(
+      [weak = weak_from_this(), stopped = std::move(stopped)](std::optional<TakenSnapshot> taken) {
+        const auto self = weak.lock();
+        if (self && taken) self->save_last(*taken);
+        stopped();
+      });
 }
 
 }  // namespace qiao

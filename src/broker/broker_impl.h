@@ -43,6 +43,10 @@ class Broker::Impl : public std::enable_shared_from_this<Broker::Impl> {
   SubscriptionId next_subscription() { return ++last_subscription_; }
 
   void commit(Commit commit, const Done<std::vector<Published>>& done);
+  void set_topic(TopicSpec spec, const Done<void>& done);
+  void erase_topic_settings(const std::string& pattern, const Done<void>& done);
+  void settings_of(const std::string& pattern, const Done<TopicSpec>& done);
+  void topic_settings(const Done<std::vector<TopicSpec>>& done);
   void create_group(GroupSpec spec, const Done<void>& done);
   void delete_group(const std::string& name, const Done<void>& done);
   void lease(const std::string& group, LeaseWish wish, Done<std::vector<Delivery>> done);
@@ -106,6 +110,11 @@ class Broker::Impl : public std::enable_shared_from_this<Broker::Impl> {
     std::vector<Delivery> deliveries;
     bool none_ready = false;  // for anybody
   };
+  // To be written, and from where on the log is kept when it is.
+  struct TakenSnapshot {
+    Snapshot snapshot;
+    std::uint64_t floor = 0;
+  };
   struct Subscription {
     std::string pattern;
     Sink sink;
@@ -133,19 +142,30 @@ class Broker::Impl : public std::enable_shared_from_this<Broker::Impl> {
   void answer_all(const Error& error);
   Result<MessagePtr> body(std::uint64_t offset);
   void maybe_snapshot();
-  void write_snapshot(Snapshot snapshot, const Done<void>& done);
+  [[nodiscard]] TakenSnapshot take_snapshot() const;
+  static Status save_and_trim(Log& log, const TakenSnapshot& taken);
+  void write_snapshot(TakenSnapshot taken, const Done<void>& done);
   bool begin_stop();
-  void save_last(const Snapshot& snapshot);
-  void finish(const std::function<void(std::optional<Snapshot>)>& done);
+  void save_last(const TakenSnapshot& taken);
+  void finish(const std::function<void(std::optional<TakenSnapshot>)>& done);
 
   // Publish and commit (broker_commit.cc)
   Status prepare(Message& message);
   Status check_lease(const LeaseRef& lease);
   std::optional<std::uint64_t> published_before(const std::string& id);
-  Status add_messages(std::vector<Message>& messages, std::vector<Published>& published,
-                      Changes& changes);
+  Status add_messages(Commit& commit, std::vector<Published>& published, Changes& changes);
+  Status check_expected(const Message& message, std::optional<std::uint64_t> expected);
   Status add_leases(Commit& commit, Changes& changes);
   Status add_parks(Commit& commit, Changes& changes);
+
+  Status check_room(const Changes& changes);
+
+  // What messages may still cause (broker_limits.cc)
+  Status inherit(const std::vector<Message*>& batch);
+
+  // How topics are kept (broker_topics.cc)
+  void arm_keep(std::int64_t delay_ms);
+  void keep();
 
   // Conversations at work (broker_lanes.cc)
   Status apply_busy(Changes& changes, const std::vector<LeaseName>& freed);
@@ -239,7 +259,10 @@ class Broker::Impl : public std::enable_shared_from_this<Broker::Impl> {
   std::unordered_map<std::string, std::string> request_inboxes_;  // by message id
   std::function<void(const std::string&)> abandoned_;
   BodyCache bodies_;
-  std::optional<std::pair<Executor::TimerId, std::int64_t>> timer_;  // and when it fires
+  std::optional<std::pair<Executor::TimerId, std::int64_t>> timer_;       // and when it fires
+  std::optional<std::pair<Executor::TimerId, std::int64_t>> keep_timer_;  // and when it fires
+  std::string keep_from_;              // the topic to look at first
+  std::uint64_t snapshot_before_ = 0;  // records that the newest written snapshot holds
   std::uint64_t snapshot_at_ = 0;
   bool snapshot_runs_ = false;
   std::thread snapshot_thread_;
@@ -257,6 +280,7 @@ class Broker::Impl : public std::enable_shared_from_this<Broker::Impl> {
   Counter& overloaded_count_;
   Counter& late_reply_count_;
   Counter& receipt_count_;
+  Counter& removed_count_;
 };
 
 }  // namespace qiao

@@ -149,8 +149,11 @@ void Broker::Impl::read(const std::string& pattern, std::uint64_t from, std::siz
 
 void Broker::Impl::topics(const Done<std::vector<TopicInfo>>& done) {
   std::vector<TopicInfo> out;
-  for (const auto& [subject, list] : state_.topics())
-    out.push_back({subject, list.count(), list.first(), list.last()});
+  for (const auto& [subject, list] : state_.topics()) {
+    const TopicSpec* spec = state_.topic_specs().find(subject);
+    out.push_back({subject, list.count(), list.first(), list.last(), list.bytes(),
+                   spec == nullptr ? "" : spec->pattern});
+  }
   done(std::move(out));
 }
 

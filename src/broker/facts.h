@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 
+#include "broker/hash.h"
 #include "message/message.h"
 #include "message/wire.h"
 
@@ -27,6 +29,20 @@ inline Facts facts_of(const Message& message) {
   facts.deadline_ms = message.deadline_ms;
   facts.priority = message.priority;
   return facts;
+}
+
+// Of compaction, as it is listed; 0: it has no key.
+inline std::uint64_t key_of(const Message& message) {
+  if (message.key.empty()) return 0;
+  return std::max<std::uint64_t>(1, stable_hash(message.key));
+}
+
+// What counts towards the bytes of a topic: parts and headers.
+inline std::uint64_t bytes_of(const Message& message) {
+  std::uint64_t bytes = 0;
+  for (const Part& part : message.parts) bytes += part.data.size() + part.media_type.size();
+  for (const auto& [name, value] : message.headers) bytes += name.size() + value.size();
+  return bytes;
 }
 
 inline void put_facts(std::string& out, const Facts& facts) {

@@ -325,6 +325,20 @@ bool GroupState::busy(LaneKey lane) {
   return lanes_.contains(lane);
 }
 
+bool GroupState::holds(Place place) const {
+  if (items_.contains(place.offset)) return true;
+  const auto below = [](const Place& one, std::uint64_t offset) { return one.offset < offset; };
+  const auto unseen = std::lower_bound(unseen_.begin(), unseen_.end(), place.offset, below);
+  if (unseen != unseen_.end() && unseen->offset == place.offset) return true;
+  if (!spec_.ordered || place.lane == 0) return false;
+  const auto lane = lanes_.find(place.lane);
+  if (lane == lanes_.end()) return false;
+  const std::deque<std::uint64_t>& behind = lane->second.behind;
+  if (std::binary_search(behind.begin(), behind.end(), place.offset)) return true;
+  const std::vector<std::uint64_t>& with = followers(lane->second.head);
+  return std::find(with.begin(), with.end(), place.offset) != with.end();
+}
+
 std::optional<std::uint64_t> GroupState::leased_of(LaneKey lane) const {
   const auto found = lanes_.find(lane);
   if (found == lanes_.end() || leased(found->second.head) == nullptr) return std::nullopt;

@@ -88,6 +88,8 @@ class GroupState {
   [[nodiscard]] bool busy(broker::LaneKey lane);
   // The lane's leased message.
   [[nodiscard]] std::optional<std::uint64_t> leased_of(broker::LaneKey lane) const;
+  // Whether it is open: not acked, given up or removed.
+  [[nodiscard]] bool holds(broker::Place place) const;
   // The item if it is leased now.
   [[nodiscard]] const Item* leased(std::uint64_t offset) const;
   [[nodiscard]] std::uint32_t attempts(std::uint64_t offset) const;
@@ -104,6 +106,7 @@ class GroupState {
   // Followers are counted with the message they follow.
   [[nodiscard]] std::uint64_t leased_count() const { return leases_.size() + leased_followers_; }
   [[nodiscard]] std::uint64_t waiting_count() const { return open_ - leased_count(); }
+  [[nodiscard]] std::uint64_t open_count() const { return open_; }
   [[nodiscard]] std::uint64_t acked_count() const { return acked_; }
   [[nodiscard]] std::optional<std::uint64_t> oldest() const;
 

@@ -21,28 +21,44 @@ struct Place {
   LaneKey lane = 0;
 };
 
-// The places of one topic's messages, rising: one or two bytes each, nine more with a
-// conversation. One thread at a time.
+// One message of a topic, as far as it is known without its body.
+struct Listed {
+  Place place;
+  std::uint64_t key = 0;  // of compaction, as a stable hash; 0 = none
+  std::int64_t time_ms = 0;
+  std::uint64_t bytes = 0;
+};
+
+// A topic's messages, rising: about four bytes each, nine more with a conversation and with a key.
+// One thread at a time.
 class OffsetList {
  public:
-  // Requires: place.offset is above last().
-  void append(Place place);
-  // Takes out those of `offsets` (rising) that are there; returns how many. Writes the list anew.
+  // Of write(): before, lists had neither keys nor times nor sizes.
+  static constexpr std::uint64_t kForm = 2;
+
+  // Requires: its offset is above last(). Times that go back count as the latest.
+  void append(const Listed& listed);
+  // Takes out those of `offsets` (rising) that are there; returns how many. Writes the blocks
+  // anew that they are in.
   std::size_t remove(const std::vector<std::uint64_t>& offsets);
+  // All of them get this time: for a list that was read in the form before.
+  void assume_time(std::int64_t time_ms);
   [[nodiscard]] bool contains(std::uint64_t offset) const;
   [[nodiscard]] std::uint64_t count() const { return count_; }
+  [[nodiscard]] std::uint64_t bytes() const { return bytes_; }
   [[nodiscard]] std::uint64_t first() const { return blocks_.empty() ? 0 : blocks_.front().first; }
   [[nodiscard]] std::uint64_t last() const { return last_; }
 
   void write(std::string& out) const;
-  static Result<OffsetList> read(WireReader& in);
+  static Result<OffsetList> read(WireReader& in, std::uint64_t form = kForm);
 
   // Walks the places in order. Invalid after append().
   class Cursor {
    public:
     Cursor(const OffsetList& list, std::uint64_t from);
     [[nodiscard]] bool at_end() const { return at_end_; }
-    [[nodiscard]] const Place& place() const { return place_; }
+    [[nodiscard]] const Place& place() const { return listed_.place; }
+    [[nodiscard]] const Listed& listed() const { return listed_; }
     void next();
 
    private:
@@ -51,7 +67,7 @@ class OffsetList {
     const OffsetList* list_;
     std::size_t block_ = 0;
     WireReader in_{{}};
-    Place place_;
+    Listed listed_;
     bool at_end_ = false;
   };
 
@@ -60,12 +76,22 @@ class OffsetList {
 
   struct Block {
     std::uint64_t first = 0;
-    std::string bytes;  // per place: (offset - the one before) * 2 + has lane, lane
+    std::int64_t first_ms = 0;
+    // per message: (offset - the one before) * 4 + has key * 2 + has lane, lane, key,
+    // time - the one before, bytes
+    std::string bytes;
     std::size_t places = 0;
   };
+  static Result<OffsetList> read_first_form(WireReader& in);
+  void rewrite(Block& block, const std::vector<std::uint64_t>& without, std::uint64_t end);
+  void find_last();
+
   std::vector<Block> blocks_;
   std::uint64_t count_ = 0;
+  std::uint64_t bytes_ = 0;
   std::uint64_t last_ = 0;
+  std::int64_t last_ms_ = 0;   // of all there ever were
+  std::int64_t block_ms_ = 0;  // of the last one there is
 };
 
 }  // namespace qiao::broker

@@ -72,16 +72,24 @@ TEST(SubjectTree, KeepsSeveralValuesOfOnePattern) {
 TEST(OffsetList, GivesBackWhatWentInFromAnyPlace) {
   Rng rng(3);
   OffsetList list;
-  std::vector<Place> places;
+  std::vector<Listed> places;
   std::uint64_t offset = 5;
+  std::uint64_t bytes_sum = 0;
+  std::int64_t time_ms = 1'000;
   for (int i = 0; i < 2'000; ++i) {
     offset += 1 + rng.below(i % 100 == 0 ? 1'000'000 : 3);
-    places.push_back({offset, rng.below(2) == 0 ? 0 : rng.next()});
+    time_ms += static_cast<std::int64_t>(rng.below(100));
+    places.push_back({{offset, rng.below(2) == 0 ? 0 : rng.next()},
+                      rng.below(2) == 0 ? 0 : rng.next(),
+                      time_ms,
+                      rng.below(3'000)});
+    bytes_sum += places.back().bytes;
     list.append(places.back());
   }
+  EXPECT_EQ(list.bytes(), bytes_sum);
   EXPECT_EQ(list.count(), places.size());
-  EXPECT_EQ(list.first(), places.front().offset);
-  EXPECT_EQ(list.last(), places.back().offset);
+  EXPECT_EQ(list.first(), places.front().place.offset);
+  EXPECT_EQ(list.last(), places.back().place.offset);
   std::string bytes;
   list.write(bytes);
   WireReader in(bytes);
@@ -91,22 +99,86 @@ TEST(OffsetList, GivesBackWhatWentInFromAnyPlace) {
   for (const OffsetList* one : lists) {
     for (std::size_t start = 0; start < places.size(); start += 37) {
       std::size_t i = start;
-      for (OffsetList::Cursor at(*one, places[start].offset); !at.at_end(); at.next(), ++i) {
-        ASSERT_EQ(at.place().offset, places[i].offset);
-        ASSERT_EQ(at.place().lane, places[i].lane);
+      for (OffsetList::Cursor at(*one, places[start].place.offset); !at.at_end(); at.next(), ++i) {
+        ASSERT_EQ(at.place().offset, places[i].place.offset);
+        ASSERT_EQ(at.place().lane, places[i].place.lane);
+        ASSERT_EQ(at.listed().key, places[i].key);
+        ASSERT_EQ(at.listed().time_ms, places[i].time_ms);
+        ASSERT_EQ(at.listed().bytes, places[i].bytes);
       }
       EXPECT_EQ(i, places.size());
     }
     EXPECT_TRUE(OffsetList::Cursor(*one, offset + 1).at_end());
-    EXPECT_EQ(OffsetList::Cursor(*one, 0).place().offset, places.front().offset);
+    EXPECT_EQ(OffsetList::Cursor(*one, 0).place().offset, places.front().place.offset);
   }
   const OffsetList empty;
   EXPECT_TRUE(OffsetList::Cursor(empty, 0).at_end());
 }
 
+// Random removals and additions against a plain list.
+TEST(OffsetList, RemovesFromAnyPlaceAndGoesOn) {
+  Rng rng(5);
+  OffsetList list;
+  std::vector<Listed> model;
+  std::uint64_t offset = 0;
+  for (int round = 0; round < 60; ++round) {
+    for (int i = 0; i < 100; ++i) {
+      model.push_back({{++offset, rng.below(3)}, rng.below(2), 1'000 + round * 7, rng.below(50)});
+      list.append(model.back());
+    }
+    std::vector<std::uint64_t> gone;
+    for (std::uint64_t i = 1; i <= offset; ++i) {
+      const bool front = round % 3 == 0 && i < offset / 2;
+      const bool back = round % 7 == 6 && i + 40 > offset;
+      if (front || back || rng.below(20) == 0) gone.push_back(i);
+    }
+    const std::size_t removed = std::erase_if(model, [&](const Listed& one) {
+      return std::binary_search(gone.begin(), gone.end(), one.place.offset);
+    });
+    EXPECT_EQ(list.remove(gone), removed);
+    std::uint64_t bytes = 0;
+    std::size_t i = 0;
+    for (OffsetList::Cursor at(list, 0); !at.at_end(); at.next(), ++i) {
+      ASSERT_LT(i, model.size());
+      ASSERT_EQ(at.place().offset, model[i].place.offset);
+      ASSERT_EQ(at.place().lane, model[i].place.lane);
+      ASSERT_EQ(at.listed().key, model[i].key);
+      ASSERT_EQ(at.listed().time_ms, model[i].time_ms);
+      bytes += model[i].bytes;
+    }
+    ASSERT_EQ(i, model.size());
+    EXPECT_EQ(list.count(), model.size());
+    EXPECT_EQ(list.bytes(), bytes);
+    EXPECT_EQ(list.last(), model.empty() ? 0 : model.back().place.offset);
+  }
+}
+
+// Lists of the form before had neither keys nor times nor sizes: their messages count from then on.
+TEST(OffsetList, ReadsTheFormBefore) {
+  std::string block;
+  for (const std::uint64_t step : {0U, 3U, 1U})
+    put_varint(block, step << 1 | 1), put_varint(block, 9);
+  std::string bytes;
+  for (const std::uint64_t number : {3U, 14U, 1U, 10U, 3U}) put_varint(bytes, number);
+  put_bytes(bytes, block);
+  WireReader in(bytes);
+  auto list = OffsetList::read(in, 1);
+  ASSERT_TRUE(list) << list.error().message;
+  EXPECT_TRUE(in.at_end());
+  list->assume_time(5'000);
+  list->append({{20, 0}, 0, 6'000, 1});
+  std::vector<std::pair<std::uint64_t, std::int64_t>> found;
+  for (OffsetList::Cursor at(*list, 0); !at.at_end(); at.next())
+    found.emplace_back(at.place().offset, at.listed().time_ms);
+  EXPECT_EQ(found, (std::vector<std::pair<std::uint64_t, std::int64_t>>{
+                       {10, 5'000}, {13, 5'000}, {14, 5'000}, {20, 6'000}}));
+  WireReader cut(std::string_view(bytes).substr(0, bytes.size() - 1));
+  EXPECT_FALSE(OffsetList::read(cut, 1));
+}
+
 TEST(OffsetList, CutOffBytesAreCorrupt) {
   OffsetList list;
-  for (std::uint64_t i = 1; i < 600; ++i) list.append({i * 2, i % 3});
+  for (std::uint64_t i = 1; i < 600; ++i) list.append({{i * 2, i % 3}, i % 5, 1'000, 7});
   std::string bytes;
   list.write(bytes);
   for (std::size_t length = 0; length < bytes.size(); ++length) {

@@ -11,9 +11,12 @@ namespace qiao {
 namespace {
 
 using broker::Facts;
+using broker::Listed;
 using broker::OffsetList;
 using broker::Place;
 
+// Version 4 knows names of leases, receipts, keys, times and sizes of messages, how topics are kept,
+// and what messages have left for what they cause; 3 priorities, parks and streams.
 constexpr std::uint64_t kSnapshotVersion = 4;
 constexpr std::uint64_t kOldestVersion = 2;
 
@@ -69,12 +72,12 @@ void State::apply(std::uint64_t offset, const Record& record) {
     void operator()(const record::Joined& r) const {
       if (GroupState* group = state.group(r.group)) group->join(r.offset, r.followers);
     }
+    void operator()(const record::TopicSet& r) const { state.apply_topic_set(r); }
     void operator()(const record::Receipt& r) const {
       if (GroupState* group = state.group(r.group)) group->receipt(r, offset);
     }
     // Of the record alone: nothing is decided by them.
     void operator()(const record::Event&) const {}
-    void operator()(const record::TopicSet&) const {}
   };
   last_ms_ = std::max(last_ms_, time_of(record));
   std::visit(Visitor{*this, offset}, record);
@@ -82,12 +85,28 @@ void State::apply(std::uint64_t offset, const Record& record) {
 
 void State::apply_published(std::uint64_t offset, const Message& message) {
   last_ms_ = std::max(last_ms_, message.time_ms);
+  if (!message.cause.empty()) {
+    if (const auto cause = offset_hint(message.cause)) budgets_.charge(*cause, message.budget);
+  }
+  budgets_.add(offset, message.budget);
   dedupe_.insert(broker::stable_hash(message.id), offset);
   if (message.subject.starts_with(kInboxPrefix)) return;
   const Place place{offset, broker::lane_of(message.conversation)};
   auto topic = topics_.find(message.subject);
   if (topic == topics_.end()) topic = topics_.emplace(message.subject, OffsetList()).first;
-  topic->second.append(place);
+  const Listed listed{place, broker::key_of(message), message.time_ms, broker::bytes_of(message)};
+  topic->second.append(listed);
+  if (place.lane != 0 && !last_.empty()) {
+    if (const auto last = last_.find(message.subject); last != last_.end())
+      last->second[place.lane] = offset;
+  }
+  if (listed.key != 0) {
+    if (const auto keys = keys_.find(message.subject); keys != keys_.end()) {
+      keys->second.add(listed);
+    } else if (const TopicSpec* spec = specs_.find(message.subject); spec && spec->compact) {
+      keys_.emplace(message.subject, broker::KeyIndex(topic->second));
+    }
+  }
   const Facts facts = broker::facts_of(message);
   if (facts.priority != broker::kUsualPriority || facts.deliver_at_ms != 0)
     facts_.emplace(offset, facts);
@@ -96,10 +115,93 @@ void State::apply_published(std::uint64_t offset, const Message& message) {
 
 // A group that has leased one of them keeps it until it is acked or given up.
 void State::apply_removed(std::uint64_t offset, const record::Removed& removed) {
-  for (auto& [subject, list] : topics_) list.remove(removed.offsets);
-  std::erase_if(topics_, [](const auto& topic) { return topic.second.count() == 0; });
+  const auto begin = removed.topic.empty() ? topics_.begin() : topics_.find(removed.topic);
+  for (auto topic = begin; topic != topics_.end();) {
+    if (!removed.topic.empty() && topic->first != removed.topic) break;
+    forget_keys(topic->first, topic->second, removed.offsets);
+    topic->second.remove(removed.offsets);
+    if (topic->second.count() > 0) {
+      ++topic;
+      continue;
+    }
+    keys_.erase(topic->first);
+    last_.erase(topic->first);
+    topic = topics_.erase(topic);
+  }
   for (const std::uint64_t gone : removed.offsets) facts_.erase(gone);
+  if (!removed.topic.empty()) {
+    for_groups_of(removed.topic, [&](GroupState& group) { group.remove(removed.offsets, offset); });
+    return;
+  }
   for (auto& [name, group] : groups_) group.remove(removed.offsets, offset);
+}
+
+// Before they leave the list, which knows their keys.
+void State::forget_keys(std::string_view subject, const OffsetList& list,
+                        const std::vector<std::uint64_t>& offsets) {
+  const auto keys = keys_.find(subject);
+  if (keys == keys_.end()) return;
+  for (const std::uint64_t gone : offsets) {
+    const OffsetList::Cursor at(list, gone);
+    if (!at.at_end() && at.place().offset == gone) keys->second.remove(at.listed());
+  }
+}
+
+void State::apply_topic_set(const record::TopicSet& set) {
+  if (set.erased) {
+    specs_.erase(set.spec.pattern);
+  } else {
+    specs_.set(set.spec);
+  }
+  index_keys();
+}
+
+// For exactly those topics that are compacted.
+void State::index_keys() {
+  for (const auto& [subject, list] : topics_) {
+    const TopicSpec* spec = specs_.find(subject);
+    if (spec == nullptr || !spec->compact) {
+      keys_.erase(subject);
+    } else if (!keys_.contains(subject)) {
+      keys_.emplace(subject, broker::KeyIndex(list));
+    }
+  }
+}
+
+const broker::KeyIndex* State::keys_of(std::string_view subject) const {
+  const auto found = keys_.find(subject);
+  return found == keys_.end() ? nullptr : &found->second;
+}
+
+Result<std::optional<std::uint64_t>> State::last_of(std::string_view subject,
+                                                    broker::LaneKey lane) {
+  const auto topic = topics_.find(subject);
+  if (topic == topics_.end()) return std::optional<std::uint64_t>();
+  const auto made = last_.find(subject);
+  if (made != last_.end() && made->second.size() <= kLanesMax) {
+    const auto found = made->second.find(lane);
+    if (found == made->second.end()) return std::optional<std::uint64_t>();
+    if (topic->second.contains(found->second)) return std::optional(found->second);
+  }
+  LastOfLane& index = last_[topic->first];
+  index.clear();
+  for (OffsetList::Cursor at(topic->second, 0); !at.at_end(); at.next()) {
+    if (at.place().lane != 0) index[at.place().lane] = at.place().offset;
+    if (index.size() <= kLanesMax) continue;
+    last_.erase(topic->first);
+    return Error{Code::kUnsupported,
+                 "topic '" + std::string(subject) +
+                     "' has too many conversations to expect their last message"};
+  }
+  const auto found = index.find(lane);
+  return found == index.end() ? std::optional<std::uint64_t>() : std::optional(found->second);
+}
+
+std::uint64_t State::first_needed(std::uint64_t next) const {
+  std::uint64_t first = std::min(next, streams_.first_offset().value_or(next));
+  for (const auto& [subject, list] : topics_) first = std::min(first, list.first());
+  for (const auto& [name, group] : groups_) first = std::min(first, group.oldest().value_or(next));
+  return first;
 }
 
 bool State::keeps(std::string_view subject, std::uint64_t offset) const {
@@ -182,6 +284,7 @@ std::string State::save() const {
     put_bytes(out, subject);
     list.write(out);
   }
+  specs_.write(out);
   put_varint(out, groups_.size());
   for (const auto& [name, group] : groups_) group.save(out);
   dedupe_.write(out);
@@ -193,6 +296,7 @@ std::string State::save() const {
   put_signed(out, last_ms_);
   put_signed(out, time_ms_);
   streams_.write(out);
+  budgets_.write(out);
   return out;
 }
 
@@ -202,11 +306,13 @@ Status State::restore(std::string_view bytes) {
   WireReader in(bytes);
   const std::uint64_t version = in.varint();
   if (version < kOldestVersion || version > kSnapshotVersion) return damaged;
+  const bool lists_know_times = version >= 4;
   for (std::uint64_t i = in.varint(); i > 0 && in.ok(); --i) {
     std::string subject(in.bytes());
-    QIAO_ASSIGN(OffsetList list, OffsetList::read(in));
+    QIAO_ASSIGN(OffsetList list, OffsetList::read(in, lists_know_times ? OffsetList::kForm : 1));
     topics_.emplace(std::move(subject), std::move(list));
   }
+  if (lists_know_times) QIAO_TRY(specs_.read(in));
   for (std::uint64_t i = in.varint(); i > 0 && in.ok(); --i) {
     GroupState group{GroupSpec{}};
     if (!group.restore(in, version)) return damaged;
@@ -223,10 +329,15 @@ Status State::restore(std::string_view bytes) {
     last_ms_ = in.signed_varint();
     time_ms_ = in.signed_varint();
     QIAO_TRY(streams_.read(in));
+    if (version >= 4) budgets_.read(in);
   } else if (!in.at_end()) {
     time_ms_ = in.signed_varint();  // some of them end here
   }
   if (!in.ok() || !in.at_end()) return damaged;
+  if (!lists_know_times) {
+    for (auto& [subject, list] : topics_) list.assume_time(std::max(last_ms_, time_ms_));
+  }
+  index_keys();
   return {};
 }
 

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "base/random.h"
+#include "broker/retention.h"
 
 namespace qiao {
 namespace {
@@ -121,6 +122,90 @@ TEST(State, ReplayFromAnySnapshotGivesTheSameState) {
     for (std::size_t i = at; i < records.size(); ++i) after.apply(i, records[i]);
     ASSERT_EQ(after.save(), expected) << "snapshot at " << at;
   }
+}
+
+TEST(State, SettingsOfTheMostExactPatternHold) {
+  State state(10);
+  const auto set = [&](const std::string& pattern) {
+    record::TopicSet record;
+    record.spec.pattern = pattern;
+    state.apply(0, record);
+  };
+  const auto holds = [&](const std::string& subject) {
+    const TopicSpec* spec = state.topic_specs().find(subject);
+    return spec == nullptr ? std::string() : spec->pattern;
+  };
+  EXPECT_EQ(holds("a.b.c"), "");
+  for (const char* pattern : {">", "*.b.>", "a.>", "a.*.c", "a.b.*", "a.b.c"}) set(pattern);
+  EXPECT_EQ(holds("a.b.c"), "a.b.c");
+  EXPECT_EQ(holds("a.b.d"), "a.b.*");
+  EXPECT_EQ(holds("a.x.c"), "a.*.c");
+  EXPECT_EQ(holds("a.x.y"), "a.>");
+  EXPECT_EQ(holds("x.b.y"), "*.b.>");
+  EXPECT_EQ(holds("x"), ">");
+  record::TopicSet erased;
+  erased.spec.pattern = "a.b.c";
+  erased.erased = true;
+  state.apply(1, erased);
+  EXPECT_EQ(holds("a.b.c"), "a.b.*");
+}
+
+// Retention over random work: what is removed was open in no group, and the state is the same
+// after any snapshot.
+TEST(State, WhatIsOverdueIsOpenNowhere) {
+  Rng rng(11);
+  State state(50);
+  std::uint64_t next = 0;
+  const auto apply = [&](const Record& record) { state.apply(next++, record); };
+  apply(group_made("g", "in.>"));
+  apply(group_made("h", "in.1"));
+  TopicSpec spec;
+  spec.pattern = "in.>";
+  spec.retain_messages = 7;
+  spec.retain_ms = 60;
+  spec.compact = true;
+  apply(record::TopicSet{0, spec});
+  for (int step = 0; step < 3'000; ++step) {
+    const std::string name = rng.below(2) == 0 ? "g" : "h";
+    GroupState& group = *state.group(name);
+    const std::uint64_t what = rng.below(12);
+    if (what < 4) {
+      Message message = text_message("in." + std::to_string(rng.below(2)), "text",
+                                     "c" + std::to_string(rng.below(4)));
+      message.id = "m" + std::to_string(step);
+      message.key = rng.below(2) == 0 ? "" : "k" + std::to_string(rng.below(3));
+      message.time_ms = step;
+      apply(record::Published{message});
+    } else if (what < 7) {
+      for (const std::uint64_t offset : group.ready(step, next, 3))
+        apply(record::Leased{step, name, "ann", offset, group.attempts(offset) + 1, step + 20});
+    } else if (what < 10) {
+      for (const std::uint64_t offset : group.run_out(step + 15))
+        apply(record::Acked{step, name, offset});
+    } else if (what == 10) {
+      const std::string subject = "in." + std::to_string(rng.below(2));
+      if (state.topics().count(subject) == 0) continue;
+      const broker::Overdue overdue = broker::find_overdue(state, subject, spec, step, {});
+      for (const record::Removed& removed : overdue.removed) {
+        const std::uint64_t open = state.group("g")->open_count() + state.group("h")->open_count();
+        apply(removed);
+        EXPECT_EQ(state.group("g")->open_count() + state.group("h")->open_count(), open);
+        for (const std::uint64_t offset : removed.offsets)
+          EXPECT_FALSE(state.keeps(subject, offset));
+      }
+    } else {
+      State after(50, 2);
+      ASSERT_TRUE(after.restore(state.save()));
+      ASSERT_EQ(after.save(), state.save());
+      EXPECT_LE(state.first_needed(next), next);
+    }
+  }
+  // With nothing open the bounds hold.
+  apply(record::GroupDeleted{0, "g"});
+  apply(record::GroupDeleted{0, "h"});
+  const broker::Overdue last = broker::find_overdue(state, "in.0", spec, 2'950, {});
+  for (const record::Removed& removed : last.removed) apply(removed);
+  EXPECT_LE(state.topics().at("in.0").count(), 7U);
 }
 
 TEST(State, SnapshotsOfAnotherFormAreCorrupt) {

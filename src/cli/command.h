@@ -32,6 +32,7 @@ struct Command {
 std::vector<Command> topic_commands();         // pub, sub, req
 std::vector<Command> stream_commands();        // stream ls, view, peek, replay
 std::vector<Command> dlq_commands();           // dlq ls, show, retry, edit, drop
+std::vector<Command> topic_settings_commands();  // topic ls, show, set, unset
 std::vector<Command> model_commands();         // model pull, ls, ps, rm, verify
 std::vector<Command> bundle_commands();        // model promote, rollback
 std::vector<Command> flow_commands();          // flow ls, show, test; validate

@@ -13,7 +13,8 @@ struct Unit {
   std::string_view name;
   std::int64_t ms;
 };
-constexpr Unit kUnits[] = {{"ms", 1}, {"s", 1'000}, {"m", 60'000}, {"h", 3'600'000}, {"", 1}};
+constexpr Unit kUnits[] = {{"ms", 1},        {"s", 1'000},      {"m", 60'000},
+                           {"h", 3'600'000}, {"d", 86'400'000}, {"", 1}};
 
 // "5s" → 5000; nothing when it is no duration.
 std::optional<std::int64_t> parse_duration(const std::string& text) {

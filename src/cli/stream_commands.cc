@@ -157,7 +157,10 @@ Message copy_of(const ReceivedMessage& received, const std::string& to) {
   copy.subject = to;
   copy.id = "replay." + std::to_string(received.offset) + "." + to;
   copy.id.resize(std::min(copy.id.size(), kIdBytesMax));
-  copy.cause = received.message.id;
+  // A person wants it: it begins anew and has no cause.
+  copy.cause.clear();
+  copy.chain.clear();
+  if (copy.headers.size() < kHeadersMax) copy.headers["x-replay-of"] = received.message.id;
   copy.time_ms = 0;
   copy.deadline_ms = 0;
   return copy;

@@ -2,6 +2,7 @@
 // pub, sub, req: topics from the shell.
 #include <unistd.h>
 
+#include <charconv>
 #include <optional>
 
 #include "cli/command.h"
@@ -23,6 +24,7 @@ struct MessageOptions {
   std::string conversation;
   std::string id;
   std::string reply_to;
+  std::string cause;
   std::int64_t priority = 4;
   std::vector<std::string> headers;  // "name=value"
 
@@ -30,6 +32,7 @@ struct MessageOptions {
     options.option("--conversation", "ID", conversation, Text::kCliConversationHelp);
     options.option("--id", "ID", id, Text::kCliIdHelp);
     options.option("--reply-to", "SUBJECT", reply_to, Text::kCliReplyToHelp);
+    options.option("--cause", "ID", cause, Text::kCliCauseHelp);
     options.option("--priority", "0-9", priority, Text::kCliPriorityHelp);
     options.option("--header", "NAME=VALUE", headers, Text::kCliHeaderHelp);
   }
@@ -38,6 +41,7 @@ struct MessageOptions {
     Message message = text_message(subject, std::move(body), conversation);
     message.id = id;
     message.reply_to = reply_to;
+    message.cause = cause;
     if (priority < 0 || priority > 9) return invalid_argument("--priority is 0 to 9");
     message.priority = static_cast<std::uint8_t>(priority);
     for (const std::string& header : headers) {
@@ -63,19 +67,35 @@ void print_accepted(Session& session, const Accepted& accepted) {
                             (accepted.duplicate ? session.say(Text::kCliDuplicate) : ""));
 }
 
-Status publish_one(Session& session, const Client& client, const MessageOptions& options,
+struct PubOptions : MessageOptions {
+  std::string expected_last;  // an offset, "none", or ""
+};
+
+Result<std::optional<ExpectedLast>> expected_of(const std::string& text) {
+  if (text.empty()) return std::optional<ExpectedLast>();
+  if (text == "none") return std::optional(ExpectedLast{});
+  std::uint64_t offset = 0;
+  const auto parsed = std::from_chars(text.data(), text.data() + text.size(), offset);
+  if (parsed.ec != std::errc{} || parsed.ptr != text.data() + text.size())
+    return invalid_argument("--expected-last is an offset or 'none', not '" + text + "'");
+  return std::optional(ExpectedLast{offset});
+}
+
+Status publish_one(Session& session, const Client& client, const PubOptions& options,
                    std::string text) {
   QIAO_ASSIGN(const Message message, options.message(std::move(text)));
-  QIAO_ASSIGN(const Accepted accepted, client.publish(message));
+  QIAO_ASSIGN(const std::optional<ExpectedLast> expected, expected_of(options.expected_last));
+  QIAO_ASSIGN(const Accepted accepted, client.publish(message, expected));
   print_accepted(session, accepted);
   return {};
 }
 
 Action prepare_pub(Options& options) {
-  const auto given = std::make_shared<MessageOptions>();
+  const auto given = std::make_shared<PubOptions>();
   options.positional("SUBJECT", given->subject, Text::kCliSubjectHelp);
   options.positional("TEXT", given->text, Text::kCliPubTextHelp, false);
   given->declare(options);
+  options.option("--expected-last", "OFFSET", given->expected_last, Text::kCliExpectedLastHelp);
   options.server();
   return [given](Session& session) -> Result<int> {
     QIAO_ASSIGN(const Client client, session.client());

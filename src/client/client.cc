@@ -62,9 +62,12 @@ Result<Json> Client::call(const std::string& method, const std::string& path, co
   return parse_json(response.body);
 }
 
-Result<Accepted> Client::publish(const Message& message) const {
-  QIAO_ASSIGN(const Json json,
-              call("POST", topic_path(message.subject, "messages"), to_json(message)));
+Result<Accepted> Client::publish(const Message& message,
+                                std::optional<ExpectedLast> expected) const {
+  Json body = to_json(message);
+  if (expected && expected->offset) body["expected_last"] = *expected->offset;
+  if (expected && !expected->offset) body["expected_last"] = "none";
+  QIAO_ASSIGN(const Json json, call("POST", topic_path(message.subject, "messages"), body));
   return accepted_from_json(json);
 }
 

@@ -16,6 +16,11 @@
 
 namespace qiao {
 
+// What a publisher saw last of a conversation; no offset: there is no message yet.
+struct ExpectedLast {
+  std::optional<std::uint64_t> offset;
+};
+
 // How a message was taken.
 struct Accepted {
   std::string id;
@@ -91,7 +96,10 @@ class Client {
                     std::int64_t timeout_ms = kTimeoutMs, std::stop_token stop = {}) const;
   Result<Json> get(const std::string& path) const { return call("GET", path); }
 
-  Result<Accepted> publish(const Message& message) const;  // to message.subject
+  // To message.subject. `expected`: the last message of its conversation there; `conflict` when
+  // another is.
+  Result<Accepted> publish(const Message& message,
+                          std::optional<ExpectedLast> expected = std::nullopt) const;
   // All or none, to one subject.
   Result<std::vector<Accepted>> publish(const std::string& subject,
                                         const std::vector<Message>& messages) const;

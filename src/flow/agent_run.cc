@@ -2,6 +2,7 @@
 #include "flow/agent_run.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "base/digest.h"
 #include "flow/loop.h"
@@ -55,6 +56,14 @@ std::map<std::string, std::string> parse_arguments(const std::string& text) {
     arguments[name] = value.is_string() ? value.get<std::string>() : dump_json(value);
   }
   return arguments;
+}
+
+// Which one a processor speaks of.
+std::string spent_limit(const Error& error) {
+  for (const char* limit : {"calls", "cost"}) {
+    if (error.message.find(limit) != std::string::npos) return limit;
+  }
+  return "tokens";
 }
 
 }  // namespace
@@ -135,6 +144,14 @@ std::string AgentRun::effect_key(const std::string& tool, const Json& arguments)
 
 void AgentRun::call_tool(const std::string& tool, std::map<std::string, std::string> arguments,
                          std::function<void(AgentRun&, ToolOutcome)> then) {
+  if (task_.calls_left == 0) {
+    ToolOutcome refused;
+    refused.tool = tool;
+    refused.error = "the turn's calls are spent";
+    note_("tool.done", to_json(refused));
+    return then(*this, std::move(refused));
+  }
+  count_call();
   const Json shown = arguments_json(arguments);
   places_.note("tool.call", Json{{"tool", tool}, {"arguments", shown}});
   ToolUse use{tool, std::move(arguments), effect_key(tool, shown), {}, std::move(then)};
@@ -191,6 +208,12 @@ void AgentRun::call_now(const ToolUse& use) {
 void AgentRun::tool_answered(const ToolUse& use, ToolOutcome outcome) {
   places_.note("tool.done", to_json(outcome));
   use.then(*this, std::move(outcome));
+}
+
+// Of a model or a tool.
+void AgentRun::count_call() {
+  ++answer_.calls;
+  if (task_.calls_left > 0) --task_.calls_left;
 }
 
 void AgentRun::tools_done() {
@@ -303,6 +326,13 @@ void AgentRun::show(std::string_view piece) {
 void AgentRun::drafted(Result<Draft> result) {
   if (!result) return no_draft(std::move(result.error()));
   draft_ = std::move(*result);
+  if (!draft_.report.is_null()) count_call();
+  const double cost = draft_.usage.prompt_tokens * agent_.price.prompt +
+                      draft_.usage.completion_tokens * agent_.price.answer;
+  const auto cost_micro = static_cast<std::int64_t>(std::ceil(cost));
+  answer_.cost_micro += cost_micro;
+  if (task_.cost_left > 0)
+    task_.cost_left = std::max<std::int64_t>(0, task_.cost_left - cost_micro);
   answer_.usage.prompt_tokens += draft_.usage.prompt_tokens;
   answer_.usage.cached_tokens += draft_.usage.cached_tokens;
   answer_.usage.completion_tokens += draft_.usage.completion_tokens;
@@ -421,6 +451,7 @@ void AgentRun::no_draft(Error error) {
     answer_.by_model = false;
     parts_.metrics.replies_without_model.add();
   }
+  if (error.code == Code::kPrecondition) answer_.spent = spent_limit(error);
   answer_.error = std::move(error);
   finish(std::move(answer_));
 }

@@ -25,6 +25,9 @@ struct Answer {
   std::size_t input_read = 0;      // characters of a text too long for the model; 0: all
   Usage usage;                     // of all attempts
   std::vector<std::string> tools;  // called, in order
+  std::int32_t calls = 0;          // of models and tools
+  std::int64_t cost_micro = 0;     // by the agent's price
+  std::string spent;               // the limit that ended it: "tokens", "calls", "cost"; "" = none
   std::optional<Json> game_state;
   std::string asked;  // the entity the text asks for
 };
@@ -84,6 +87,7 @@ class AgentRun : public std::enable_shared_from_this<AgentRun> {
   void call_when_durable(const ToolUse& use);
   void call_now(const ToolUse& use);
   void tool_answered(const ToolUse& use, ToolOutcome outcome);
+  void count_call();
   void tools_done();
   [[nodiscard]] std::string effect_key(const std::string& tool, const Json& arguments);
 

@@ -18,7 +18,7 @@ using ::testing::SizeIs;
 constexpr const char* kFlow = R"(flow: f
 routes: [ { name: all, otherwise: true, to: agent.chat } ]
 agents:
-  chat: { prompt: p.md, filter: [ language, length ], retries: 1 }
+  chat: { prompt: p.md, filter: [ language, length ], retries: 1, price: { prompt: 2, answer: 10 } }
 fallback: { to: human.desk, text: { zh: 已转人工。, en: "I passed you to a person." } }
 budget: { hops: 3, tokens: 500, wall: 30s }
 )";
@@ -78,6 +78,50 @@ TEST_F(EngineFaultTest, HopsEndACircle) {
   rig_.publish(message);
   EXPECT_TRUE(rig_.replies().empty());
   EXPECT_EQ(rig_.events("budget").at(0)["spent"], "hops");
+  EXPECT_THAT(rig_.replies("dead.flow.f"), ElementsAre("hello there"));
+}
+
+// What the message may still cause is shared: the flow's answer is one of its messages.
+TEST_F(EngineFaultTest, SpentMessagesEndACircle) {
+  start({{"", "Yes.", {}}});
+  Message message = text_message("f.in", "hello there", "c1");
+  message.budget.messages = 1;
+  rig_.publish(message);
+  EXPECT_THAT(rig_.replies(), ElementsAre("Yes."));
+  message.budget.messages = 0;
+  rig_.publish(message);
+  EXPECT_THAT(rig_.replies(), SizeIs(1));
+  EXPECT_EQ(rig_.events("budget").at(0)["spent"], "messages");
+  EXPECT_THAT(rig_.replies("dead.flow.f"), ElementsAre("hello there"));
+}
+
+TEST_F(EngineFaultTest, CallsOfModelsAreCounted) {
+  start({{"", "Yes.", {}}});
+  Message message = text_message("f.in", "hello there", "c1");
+  message.budget.calls = 0;
+  rig_.publish(message);
+  EXPECT_THAT(rig_.replies(), ElementsAre("I passed you to a person."));
+  EXPECT_THAT(dump_json(rig_.events("model.failed").at(0)), HasSubstr("calls of models"));
+  message.budget.calls = 5;
+  rig_.publish(message);
+
+  EXPECT_EQ(rig_.messages("f.out").back().budget.calls, 4);
+}
+
+TEST_F(EngineFaultTest, CostIsCountedByThePrice) {
+  start({{"", "Yes.", {}}});
+  Message message = text_message("f.in", "hello there", "c1");
+  message.budget.cost_micro = 1'000'000;
+  rig_.publish(message);
+  EXPECT_THAT(rig_.replies(), ElementsAre("Yes."));
+  const Json usage = rig_.events("model.done").at(0)["usage"];
+  const auto cost = 2 * usage["prompt_tokens"].get<std::int64_t>() +
+                    10 * usage["completion_tokens"].get<std::int64_t>();
+  EXPECT_GT(cost, 0);
+  EXPECT_EQ(rig_.messages("f.out").back().budget.cost_micro, 1'000'000 - cost);
+  message.budget.cost_micro = 3;
+  rig_.publish(message);
+  EXPECT_THAT(dump_json(rig_.events("model.failed").at(0)), HasSubstr("cost is spent"));
 }
 
 TEST_F(EngineFaultTest, WallTimeEndsATurn) {

@@ -100,6 +100,13 @@ struct FilterConfig {
   std::string argument;  // of `format: json`
 };
 
+// What a model's tokens cost, per million; the unit is the user's. In millionths of it a token
+// costs as much.
+struct PriceConfig {
+  double prompt = 0;
+  double answer = 0;
+};
+
 struct AgentConfig {
   std::string name;
   AgentKind kind = AgentKind::kModel;
@@ -112,6 +119,7 @@ struct AgentConfig {
   std::size_t history = 6;
   std::int32_t tokens = 256;
   std::int32_t context_tokens = 2'048;
+  PriceConfig price;
   double temperature = 0.3;
   std::vector<FilterConfig> filters;
   int retries = 1;

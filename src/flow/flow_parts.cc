@@ -2,6 +2,7 @@
 #include "flow/flow_parts.h"
 
 #include <algorithm>
+#include <cmath>
 #include <filesystem>
 
 #include "flow/checked_reader.h"
@@ -152,8 +153,25 @@ Budget PartReader::budget(const YamlNode& node) {
   budget.hops = static_cast<std::int32_t>(reader.integer("hops", budget.hops, 1, 1'000));
   budget.tokens = reader.integer("tokens", budget.tokens, 1, 10'000'000);
   budget.wall_ms = reader.duration_ms("wall", budget.wall_ms, kWallMsMax);
+  budget.calls = static_cast<std::int32_t>(reader.integer("calls", budget.calls, 1, 1'000));
+  budget.messages =
+      static_cast<std::int32_t>(reader.integer("messages", budget.messages, 1, 1'000'000));
+  constexpr double kCostMax = 1e6;
+  const double cost = reader.number("cost", -1, 0, kCostMax);
+  if (cost >= 0) budget.cost_micro = std::llround(cost * 1e6);
   reader.close();
   return budget;
+}
+
+PriceConfig PartReader::price(const YamlNode& node) {
+  constexpr double kPriceMax = 1e6;
+  PriceConfig price;
+  if (!is_map(node, "price", faults)) return price;
+  CheckedReader reader(node, faults);
+  price.prompt = reader.number("prompt", 0, 0, kPriceMax);
+  price.answer = reader.number("answer", 0, 0, kPriceMax);
+  reader.close();
+  return price;
 }
 
 }  // namespace qiao::flow

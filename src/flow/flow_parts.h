@@ -30,6 +30,7 @@ struct PartReader {
   std::vector<AgentConfig> agents(const YamlNode& node);
   FallbackConfig fallback(const YamlNode& node);
   Budget budget(const YamlNode& node);
+  PriceConfig price(const YamlNode& node);
 
   // The path of a file of the flow; a fault when it leaves the folder.
   std::string inside(const YamlNode& node, const std::string& relative);

@@ -148,6 +148,7 @@ std::string PartReader::prompt(const YamlNode& node, const std::string& file) {
 void PartReader::agent_limits(CheckedReader& reader, AgentConfig& agent) {
   agent.history = reader.count("history", agent.history, 0, kHistoryMax);
   agent.tokens = static_cast<std::int32_t>(reader.integer("tokens", agent.tokens, 1, 32'768));
+  if (const YamlNode* price = reader.get_node("price")) agent.price = this->price(*price);
   agent.context_tokens = static_cast<std::int32_t>(
       reader.integer("context_tokens", agent.context_tokens, 64, 1'000'000));
   agent.temperature = reader.number("temperature", agent.temperature, 0, 2);

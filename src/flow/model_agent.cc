@@ -105,7 +105,17 @@ Processor::Cancel ModelAgent::generate(const std::shared_ptr<const AgentTask>& t
     on_draft(unavailable("no model is installed under the name " + agent_.model));
     return {};
   }
+  if (task->calls_left == 0) {
+    on_draft(Error{Code::kPrecondition, "the turn's calls of models and tools are spent"});
+    return {};
+  }
   const auto context = std::make_shared<Context>(build_context(*task, figures, estimate_));
+  const double cost = context->tokens * agent_.price.prompt;
+  if (task->cost_left == 0 ||
+      (task->cost_left > 0 && cost > static_cast<double>(task->cost_left))) {
+    on_draft(Error{Code::kPrecondition, "the turn's cost is spent"});
+    return {};
+  }
   if (task->tokens_left < context->tokens + kAnswerTokensMin) {
     on_draft(Error{Code::kPrecondition,
                    "the turn's token budget is spent: " + std::to_string(task->tokens_left) +

@@ -26,6 +26,8 @@ struct AgentTask {
   std::vector<KnowledgeHit> knowledge;
   std::vector<ToolOutcome> tools;
   std::int64_t tokens_left = 0;    // of the turn's budget
+  std::int32_t calls_left = -1;    // of models and tools; -1: no limit
+  std::int64_t cost_left = -1;     // in millionths; -1: no limit
   std::int64_t deadline_ms = 0;    // from now
   std::string rejection;           // why the last draft did not pass, "" at first
   std::vector<ChatTurn> exchange;  // the model's own tool calls and their answers, so far

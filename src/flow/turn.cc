@@ -10,13 +10,6 @@
 #include "text/sentences.h"
 
 namespace qiao::flow {
-namespace {
-
-std::int64_t least(std::int64_t ours, std::int64_t theirs) {
-  return theirs < 0 ? ours : std::min(ours, theirs);
-}
-
-}  // namespace
 
 Turn::Turn(Parts& parts, Delivery delivery, std::shared_ptr<Conversation> conversation, Done done)
     : parts_(parts),
@@ -34,8 +27,7 @@ Turn::Turn(Parts& parts, Delivery delivery, std::shared_ptr<Conversation> conver
   next_->parked = false;
   const Budget& ours = parts_.config.budget;
   const Message& message = delivery_.message;
-  tokens_ = least(ours.tokens, message.budget.tokens);
-  hops_ = static_cast<std::int32_t>(least(ours.hops, message.budget.hops));
+  left_ = limits_of(ours, message.budget);
   // Our own wall time runs from now (the message may have waited for the server to start), the
   // sender's from when the message was accepted.
   std::int64_t wall_ms = ours.wall_ms;
@@ -80,9 +72,13 @@ void Turn::start() {
   parts_.metrics.replies_saved.add(followers_.size());
   if (!followers_.empty()) parts_.metrics.fragments_merged.add(followers_.size() + 1);
   note("turn", Json{{"turn", next_->turns}, {"attempt", delivery_.attempt}, {"merged", merged}});
-  if (hops_ <= 0) {  // no reply: it would go round once more
-    note("budget", Json{{"spent", "hops"}});
-    return commit("budget");
+  if (left_.hops == 0 || left_.messages == 0) {  // a reply would go round once more
+    const std::string limit = left_.hops == 0 ? "hops" : "messages";
+    parts_.executor.post_after(0, [weak = weak_from_this(), limit] {
+      const auto turn = weak.lock();
+      if (turn) turn->give_up(limit, "the message may cause no other: its " + limit + " are spent");
+    });
+    return;
   }
   understand();
 }

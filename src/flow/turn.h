@@ -88,11 +88,16 @@ class Turn : public std::enable_shared_from_this<Turn> {
   [[nodiscard]] Message proposal_message(const Proposal& proposal, const Approval& approval) const;
   void park_for(const Proposal& proposal, const Approval& approval);
 
+  // turn_limits.cc: what it may use up
+  static Budget limits_of(const Budget& ours, const Budget& theirs);
+  void spend_from(Budget& budget) const;
+  [[nodiscard]] std::string spent_text(std::string_view limit) const;
+  void give_up(std::string_view limit, const std::string& reason);
+
   // turn_commit.cc: make it true
   void note(std::string_view type, Json data);
   [[nodiscard]] Message reply_message() const;
   void publish_reply();
-  void spend_from(Budget& budget) const;
   [[nodiscard]] Message forwarded_message(const std::string& to) const;
   void commit(std::string finish);
   void send_commit(int tries);
@@ -119,8 +124,7 @@ class Turn : public std::enable_shared_from_this<Turn> {
   Phase phase_ = Phase::kUnderstanding;
   const std::int64_t begin_us_;
   std::int64_t deadline_us_ = 0;
-  std::int64_t tokens_ = 0;
-  std::int32_t hops_ = 0;
+  Budget left_;  // but for the time
 
   std::string text_;
   Language language_ = Language::kEnglish;

@@ -55,7 +55,9 @@ AgentTask Turn::task_for(const AgentConfig& agent) const {
   task.language = language_;
   task.conversation = next_;
   if (agent.knowledge || agent.kind == AgentKind::kKnowledge) task.knowledge = hits_;
-  task.tokens_left = tokens_;
+  task.tokens_left = left_.tokens < 0 ? INT64_MAX : left_.tokens;
+  task.calls_left = left_.calls;
+  task.cost_left = left_.cost_micro;
   return task;
 }
 
@@ -85,7 +87,11 @@ void Turn::run_agent(const AgentConfig& agent) {
 void Turn::answered(Answer answer) {
   if (phase_ != Phase::kAnswering) return;
   answer_ = std::move(answer);
-  tokens_ -= answer_.usage.prompt_tokens + answer_.usage.completion_tokens;
+  const Usage& usage = answer_.usage;
+  if (left_.tokens >= 0) left_.tokens -= usage.prompt_tokens + usage.completion_tokens;
+  if (left_.cost_micro >= 0)
+    left_.cost_micro = std::max<std::int64_t>(0, left_.cost_micro - answer_.cost_micro);
+  if (left_.calls >= 0) left_.calls = std::max(0, left_.calls - answer_.calls);
   if (!answer_.asked.empty()) next_->asked = {answer_.asked, decision_.route, agent_->name};
   if (answer_.game_state) {
     const bool goes_on = !answer_.game_state->is_null();
@@ -117,7 +123,11 @@ void Turn::fall_back(const Error& error) {
   if (!fallback.to.empty() && !fallback.to.starts_with("agent.")) {
     return hand_over(fallback.to, text, true);
   }
-  reply(text.empty() ? tr(language_, Text::kFlowNoAnswer) : text, false);
+  if (!text.empty()) return reply(text, false);
+  reply(error.code == Code::kPrecondition && !answer_.spent.empty() ? spent_text(answer_.spent)
+        : error.code == Code::kDeadline                             ? spent_text("wall")
+                                        : tr(language_, Text::kFlowNoAnswer),
+        false);
 }
 
 void Turn::say_goodbye(const char* reason) {

@@ -73,12 +73,6 @@ Message Turn::forwarded_message(const std::string& to) const {
   return message;
 }
 
-// What this turn leaves to what it causes.
-void Turn::spend_from(Budget& budget) const {
-  budget.hops = hops_ - 1;
-  budget.tokens = std::max<std::int64_t>(tokens_, 0);
-}
-
 // To the flow's output, and to each message of the turn whose sender waits at a subject of its own.
 void Turn::publish_reply() {
   commit_.publish.push_back(reply_message());
@@ -144,6 +138,7 @@ void Turn::committed(int tries, Result<std::vector<Published>> published) {
   log_warn("flow", parts_.config.name + ": a turn is not committed: " + error.message);
   if (error.code == Code::kInvalidArgument && tries < kCommitTriesMax)
     return commit_failure_reply();
+  if (error.code == Code::kPrecondition) return give_up("messages", error.message);
   // Another attempt has the message, or the log is closed: nothing of this turn is true.
   const bool another = error.code == Code::kConflict;
   if (another && parts_.config.turn.busy == Busy::kInterrupt && lease_->was_in_time())

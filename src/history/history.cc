@@ -156,6 +156,10 @@ void History::wake() {
   impl_->writer().wake();
 }
 
+std::uint64_t History::needed_from() {
+  return impl_->writer().needed_from();
+}
+
 Status History::wait_for(std::uint64_t offset, std::int64_t timeout_ms) {
   return impl_->writer().wait_for(offset, timeout_ms);
 }

@@ -48,6 +48,9 @@ class History {
 
   // Tells the writer that the log has grown. Cheap; from any thread.
   void wake();
+  // The log must keep the records from here on: what is below would be in the file after a power
+  // cut too. Grows after it was asked for. Cheap; from any thread.
+  std::uint64_t needed_from();
   // Waits until records below `offset` are in, at most `timeout_ms` (`deadline` after).
   Status wait_for(std::uint64_t offset, std::int64_t timeout_ms);
 

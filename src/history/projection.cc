@@ -281,6 +281,13 @@ Status Projection::take_fork(const record::Event& event) {
       .run();
 }
 
+// A checkpoint syncs the WAL before and the file after it has copied all of it.
+Result<bool> Projection::persist() {
+  QIAO_ASSIGN(Statement checkpoint, database_->prepare("PRAGMA wal_checkpoint(PASSIVE)"));
+  QIAO_ASSIGN(const bool told, checkpoint.step());
+  return told && checkpoint.integer(0) == 0 && checkpoint.integer(1) == checkpoint.integer(2);
+}
+
 Status Projection::save_position(std::uint64_t next, std::uint32_t last_crc) {
   return statements_[kPosition].bind(1, next).bind(2, static_cast<std::uint64_t>(last_crc)).run();
 }

@@ -33,6 +33,8 @@ class Projection {
   [[nodiscard]] std::uint64_t position() const { return position_; }
   // Takes in `entries`. Records that cannot be read, or of kinds not kept, are stepped over.
   Status apply(const std::vector<LogEntry>& entries);
+  // Syncs all that was taken in; false: a reader is in the way, try again later.
+  Result<bool> persist();
   // Goes on from `offset`: what lies before is no longer in the log.
   void skip_to(std::uint64_t offset) { position_ = offset; }
 

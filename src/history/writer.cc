@@ -72,6 +72,13 @@ Status HistoryWriter::wait_for(std::uint64_t offset, std::int64_t timeout_ms) {
                                     std::to_string(offset) + " in time: retry later"};
 }
 
+std::uint64_t HistoryWriter::needed_from() {
+  std::lock_guard lock(mutex_);
+  persist_wanted_ = wake_ = true;
+  woken_.notify_all();
+  return persisted_;
+}
+
 void HistoryWriter::run(const std::stop_token& stop) {
   pthread_setname_np(pthread_self(), "qiao-history");
   while (!stop.stop_requested()) {
@@ -82,6 +89,7 @@ void HistoryWriter::run(const std::stop_token& stop) {
     }
     on_progress();
     if (*stepped) continue;
+    persist();
     std::unique_lock lock(mutex_);
     const std::int64_t look_ms = waiting_ > 0 ? kLookSoonMs : kLookMs;
     lock.unlock();
@@ -134,7 +142,7 @@ void HistoryWriter::on_failure(const Error& error, const std::stop_token& stop) 
            "not up to date, next try in " + std::to_string(pause_ms_) + " ms: " + error.message);
   std::unique_lock lock(mutex_);
   failure_ = error.message;
-  if (!projection_) position_ = 0;
+  if (!projection_) position_ = persisted_ = 0;
   lock.unlock();
   sleep(pause_ms_, stop);
 }
@@ -145,6 +153,17 @@ void HistoryWriter::on_progress() {
   failure_.clear();
   position_ = projection_->position();
   reached_.notify_all();
+}
+
+void HistoryWriter::persist() {
+  {
+    std::lock_guard lock(mutex_);
+    if (!std::exchange(persist_wanted_, false)) return;
+  }
+  const Result<bool> whole = projection_->persist();
+  if (!whole) return log_warn("history", "not synced: " + whole.error().message);
+  std::lock_guard lock(mutex_);
+  if (*whole) persisted_ = projection_->position();
 }
 
 void HistoryWriter::sleep(std::int64_t time_ms, const std::stop_token& stop) {

@@ -32,6 +32,8 @@ class HistoryWriter {
 
   void wake();
   Status wait_for(std::uint64_t offset, std::int64_t timeout_ms);
+  // What survives a power cut; asks for more of it to.
+  std::uint64_t needed_from();
   // A reader met damage.
   void report_damage();
 
@@ -41,6 +43,7 @@ class HistoryWriter {
   Status reopen();
   void on_failure(const Error& error, const std::stop_token& stop);
   void on_progress();
+  void persist();
   void sleep(std::int64_t time_ms, const std::stop_token& stop);
 
   const std::string path_;
@@ -58,6 +61,8 @@ class HistoryWriter {
   bool damaged_ = false;
   std::size_t waiting_ = 0;
   std::uint64_t position_ = 0;
+  std::uint64_t persisted_ = 0;  // below: synced
+  bool persist_wanted_ = false;
   std::string failure_;  // of the last try
   std::jthread thread_;  // last: ended first
 };

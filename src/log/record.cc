@@ -68,6 +68,7 @@ void put(std::string& out, const GroupCreated& r) {
     put_signed(out, rule.attempts_max);
     put(out, rule.backoff);
   }
+  put_varint(out, r.spec.backlog_max);
 }
 void put(std::string& out, const GroupDeleted& r) {
   put_signed(out, r.time_ms);
@@ -131,11 +132,13 @@ void put(std::string& out, const TopicSet& r) {
   put_varint(out, r.spec.retain_bytes);
   put_varint(out, r.spec.compact ? 1 : 0);
   put_varint(out, r.spec.backlog_max);
+  put_varint(out, (r.spec.drop_unacked ? 1 : 0) | (r.erased ? 2 : 0));
 }
 void put(std::string& out, const Removed& r) {
   put_signed(out, r.time_ms);
   put_offsets(out, r.offsets);
   put_bytes(out, r.reason);
+  put_bytes(out, r.topic);
 }
 void put(std::string& out, const Receipt& r) {
   put_signed(out, r.time_ms);
@@ -191,6 +194,7 @@ bool take_delivery(WireReader& in, GroupSpec& spec) {
     rule.attempts_max = static_cast<std::int32_t>(attempts);
     take(in, rule.backoff);
   }
+  if (!in.at_end()) spec.backlog_max = in.varint();
   return true;
 }
 bool take(WireReader& in, GroupCreated& r) {
@@ -285,12 +289,17 @@ bool take(WireReader& in, TopicSet& r) {
   r.spec.retain_bytes = in.varint();
   r.spec.compact = in.varint() != 0;
   r.spec.backlog_max = in.varint();
-  return r.spec.retain_ms >= 0;
+  if (in.at_end()) return r.spec.retain_ms >= 0;
+  const std::uint64_t marks = in.varint();
+  r.spec.drop_unacked = (marks & 1) != 0;
+  r.erased = (marks & 2) != 0;
+  return r.spec.retain_ms >= 0 && marks <= 3;
 }
 bool take(WireReader& in, Removed& r) {
   r.time_ms = in.signed_varint();
   if (!take_offsets(in, r.offsets)) return false;
   r.reason = in.bytes();
+  if (!in.at_end()) r.topic = in.bytes();
   return true;
 }
 bool take(WireReader& in, Receipt& r) {

@@ -54,6 +54,8 @@ struct RetryRule {
   friend bool operator==(const RetryRule&, const RetryRule&) = default;
 };
 inline constexpr std::string_view kExpiredError = "expired";
+// The message's limits are spent: dead at once, unless a rule of the group says otherwise.
+inline constexpr std::string_view kSpentError = "spent";
 
 // A consumer group: a named, durable place in the messages of a pattern.
 struct GroupSpec {
@@ -68,17 +70,20 @@ struct GroupSpec {
   std::uint32_t followers_max = 16;  // messages that join one lease
   Backoff backoff;
   std::vector<RetryRule> rules;
+  std::uint64_t backlog_max = 0;  // open messages; past it publishers are refused; 0: no bound
   friend bool operator==(const GroupSpec&, const GroupSpec&) = default;
 };
 
-// How the messages of a pattern are kept. 0: no such bound.
+// How the messages of a pattern are kept. 0: no such bound. What a group has open stays all the
+// same, unless drop_unacked says otherwise.
 struct TopicSpec {
   std::string pattern;
   std::int64_t retain_ms = 0;         // age
   std::uint64_t retain_messages = 0;  // per topic
-  std::uint64_t retain_bytes = 0;     // per topic
+  std::uint64_t retain_bytes = 0;     // per topic, of parts and headers
   bool compact = false;               // keeps the newest message of each key
   std::uint64_t backlog_max = 0;      // messages a group may have open; past it: overloaded
+  bool drop_unacked = false;          // also what groups have not acked; leased ones are finished
   friend bool operator==(const TopicSpec&, const TopicSpec&) = default;
 };
 
@@ -134,12 +139,14 @@ struct Expired {
 struct TopicSet {
   std::int64_t time_ms = 0;
   TopicSpec spec;
+  bool erased = false;  // the pattern has no settings any more
 };
 // Messages that are kept no longer: retention, compaction, a dropped dead letter.
 struct Removed {
   std::int64_t time_ms = 0;
   std::vector<std::uint64_t> offsets;  // rising
   std::string reason;
+  std::string topic{};  // that all of them are in; "": of any
 };
 // What one step of work on a leased message gave (a model's answer, a tool's, a choice): a later
 // attempt takes it instead of doing the step again. Kept until the message is acked.

@@ -28,7 +28,7 @@ struct Part {
 struct Budget {
   std::int32_t hops = -1;
   std::int64_t tokens = -1;
-  std::int64_t wall_ms = -1;     // counted from the root message's time_ms
+  std::int64_t wall_ms = -1;     // counted from its own time_ms; a child gets the rest
   std::int32_t calls = -1;       // of models and tools
   std::int64_t cost_micro = -1;  // millionths of the unit that prices are in
   std::int32_t messages = -1;    // that may be caused, over all generations: the fan-out

@@ -33,6 +33,7 @@ void answer_from_history(const ApiServices& services, Writer writer,
 void add_all_routes(Router& router, const ApiServices& services) {
   add_health_routes(router, services);
   add_topic_routes(router, services);
+  add_topic_settings_routes(router, services);
   add_subscribe_route(router, services);
   add_group_routes(router, services);
   add_message_routes(router, services);

@@ -54,7 +54,8 @@ struct ApiServices {
 };
 
 // One function per group of resources; each stands in its own file.
-void add_topic_routes(Router& router, const ApiServices& services);         // api_topics.cc
+void add_topic_routes(Router& router, const ApiServices& services);  // api_topics.cc
+void add_topic_settings_routes(Router& router, const ApiServices& services);
 void add_subscribe_route(Router& router, const ApiServices& services);      // api_subscribe.cc
 void add_group_routes(Router& router, const ApiServices& services);         // api_groups.cc
 void add_message_routes(Router& router, const ApiServices& services);       // api_messages.cc

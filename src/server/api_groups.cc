@@ -80,6 +80,7 @@ Json to_json(const GroupInfo& info) {
   json["followers_max"] = spec.followers_max;
   json["backoff"] = to_json(spec.backoff);
   json["retry"] = to_json(spec.rules);
+  json["backlog_max"] = spec.backlog_max;
   json["waiting"] = info.waiting;
   json["leased"] = info.leased;
   json["acked"] = info.acked;
@@ -155,6 +156,8 @@ Result<GroupSpec> spec_of(const std::string& name, const Json& body) {
   read_busy(fields, spec.busy);
   spec.followers_max = static_cast<std::uint32_t>(
       fields.integer("followers_max", 1, kFollowersMax).value_or(spec.followers_max));
+  spec.backlog_max =
+      static_cast<std::uint64_t>(fields.integer("backlog_max", 0, INT64_MAX).value_or(0));
   const Json* backoff = fields.any("backoff");
   const Json* rules = fields.list("retry");
   QIAO_TRY(fields.finish());

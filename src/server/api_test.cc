@@ -121,6 +121,60 @@ TEST_F(Api, AnAckMayPublishWhatCameOfTheWork) {
   EXPECT_EQ(stored(), 2u);
 }
 
+TEST_F(Api, TopicsAreKeptAsTheirSettingsSay) {
+  const std::string path = "/v1/topics/orders.>/settings";
+  EXPECT_EQ(rig_.send("GET", path)->status(), 404);
+  EXPECT_EQ(rig_.send("PUT", path, R"({"retain_messages":1,"retain":1})")->status(), 400);
+  EXPECT_EQ(rig_.send("PUT", path, R"({"retain_messages":1,"compact":true})")->status(), 200);
+  const Json holds = rig_.send("GET", "/v1/topics/orders.new/settings")->json();
+  EXPECT_EQ(holds["pattern"], "orders.>");
+  EXPECT_EQ(holds["retain_messages"], 1);
+  EXPECT_EQ(holds["compact"], true);
+  EXPECT_EQ(holds["drop_unacked"], false);
+  publish("orders.new", R"([{"text":"one"},{"text":"two"}])");
+  rig_.loop().advance_ms(1'000);
+  const Json topic = rig_.send("GET", "/v1/topics")->json()["topics"][0];
+  EXPECT_EQ(topic["messages"], 1);
+  EXPECT_EQ(topic["bytes"], 3);
+  EXPECT_EQ(topic["settings"], "orders.>");
+  EXPECT_EQ(rig_.send("GET", "/v1/topic-settings")->json()["settings"].size(), 1u);
+  EXPECT_EQ(rig_.send("DELETE", path)->status(), 200);
+  EXPECT_EQ(rig_.send("DELETE", path)->status(), 404);
+}
+
+TEST_F(Api, AFullGroupRefusesWithRetryAfter) {
+  rig_.send("PUT", "/v1/groups/w", R"({"pattern":"jobs","backlog_max":1})");
+  EXPECT_EQ(rig_.send("GET", "/v1/groups")->json()["groups"][0]["backlog_max"], 1);
+  EXPECT_EQ(publish("jobs", R"([{"text":"a"},{"text":"b"}])")->status(), 429);
+  EXPECT_EQ(publish("jobs", R"({"text":"a"})")->status(), 200);
+  const auto refused = publish("jobs", R"({"text":"b"})");
+  EXPECT_EQ(refused->status(), 429);
+  EXPECT_EQ(refused->header("Retry-After"), "1");
+  EXPECT_EQ(refused->json()["error"]["code"], "overloaded");
+}
+
+TEST_F(Api, AnExpectedLastMessage) {
+  const auto say = [this](const std::string& last) {
+    return publish("chat", R"({"text":"x","conversation":"c","expected_last":)" + last + "}");
+  };
+  const auto first = say("\"none\"");
+  ASSERT_EQ(first->status(), 200) << first->body();
+  const auto none = say("\"none\"");
+  EXPECT_EQ(none->status(), 409);
+  EXPECT_THAT(none->body(), HasSubstr("is " + dump_json(first->json()["offset"])));
+  EXPECT_EQ(say(dump_json(first->json()["offset"]))->status(), 200);
+  EXPECT_EQ(say("\"soon\"")->status(), 400);
+}
+
+TEST_F(Api, ACauseLimitsWhatItLeadsTo) {
+  publish("a", R"({"text":"root","id":"r","budget":{"hops":1,"messages":1}})");
+  EXPECT_EQ(publish("a", R"([{"text":"1","cause":"r"},{"text":"2","cause":"r"}])")->status(), 412);
+  EXPECT_EQ(publish("a", R"({"text":"1","id":"c","cause":"r"})")->status(), 200);
+  const auto refused = publish("a", R"({"text":"2","cause":"c"})");
+  EXPECT_EQ(refused->status(), 412);
+  EXPECT_THAT(refused->body(), HasSubstr("spent"));
+}
+
 TEST_F(Api, NackAndExtend) {
   rig_.send("PUT", "/v1/groups/w", R"({"pattern":"jobs","start":"oldest","lease_ms":1000})");
   publish("jobs", R"({"text":"work"})");

@@ -14,39 +14,59 @@ constexpr std::size_t kReadMax = 1'000;
 constexpr std::int64_t kRequestMs = 30'000;
 constexpr std::int64_t kRequestMsMax = 10 * 60 * 1'000;
 
-Result<std::vector<Message>> messages_of(const std::string& subject, const Json& body) {
-  std::vector<Message> messages;
+// "expected_last": an offset or "none"; it belongs to the call, not to the message.
+Status take_expected(Json& body, Commit& commit) {
+  if (!body.is_object() || !body.contains("expected_last")) return {};
+  const Json value = std::move(body["expected_last"]);
+  body.erase("expected_last");
+  if (value.is_null()) return {};
+  Expectation expectation{commit.publish.size(), std::nullopt};
+  if (value.is_number_unsigned()) {
+    expectation.last = value.get<std::uint64_t>();
+  } else if (value != "none") {
+    return invalid_argument("'expected_last' is an offset or \"none\"");
+  }
+  commit.expected.push_back(expectation);
+  return {};
+}
+
+Status add_message(const std::string& subject, Json& body, Commit& commit) {
+  QIAO_TRY(take_expected(body, commit));
+  QIAO_ASSIGN(Message message, message_of(subject, body));
+  commit.publish.push_back(std::move(message));
+  return {};
+}
+
+Result<Commit> commit_of(const std::string& subject, Json& body) {
+  Commit commit;
   if (!body.is_array()) {
-    QIAO_ASSIGN(Message message, message_of(subject, body));
-    messages.push_back(std::move(message));
-    return messages;
+    QIAO_TRY(add_message(subject, body, commit));
+    return commit;
   }
   if (body.empty() || body.size() > kPublishMax) {
     return invalid_argument("a list of messages has 1 to " + std::to_string(kPublishMax));
   }
-  messages.reserve(body.size());
-  for (const Json& item : body) {
-    Result<Message> message = message_of(subject, item);
-    if (!message) {
-      return std::move(message.error()).with("message " + std::to_string(messages.size()));
+  commit.publish.reserve(body.size());
+  for (Json& item : body) {
+    if (Status added = add_message(subject, item, commit); !added) {
+      return std::move(added.error()).with("message " + std::to_string(commit.publish.size()));
     }
-    messages.push_back(std::move(*message));
   }
-  return messages;
+  return commit;
 }
 
 void publish(const ApiServices& services, const Call& call) {
-  const Result<Json> body = parse_json(call.request.body);
+  Result<Json> body = parse_json(call.request.body);
   if (!body) return send_error(*call.writer, body.error());
-  Result<std::vector<Message>> messages = messages_of(call.parameter, *body);
-  if (!messages) return send_error(*call.writer, messages.error());
   const bool many = body->is_array();
+  Result<Commit> commit = commit_of(call.parameter, *body);
+  if (!commit) return send_error(*call.writer, commit.error());
   const auto form = [many](const std::vector<Published>& published) {
     Json list = published_json(published);
     return many ? Json{{"messages", std::move(list)}} : std::move(list.front());
   };
-  services.broker.publish(std::move(*messages),
-                          answer_with<std::vector<Published>>(call.writer, form));
+  services.broker.commit(std::move(*commit),
+                         answer_with<std::vector<Published>>(call.writer, form));
 }
 
 void read(const ApiServices& services, const Call& call) {
@@ -71,7 +91,9 @@ void list_topics(const ApiServices& services, const Call& call) {
           list.push_back({{"subject", topic.subject},
                           {"messages", topic.messages},
                           {"first", topic.first},
-                          {"last", topic.last}});
+                          {"last", topic.last},
+                          {"bytes", topic.bytes},
+                          {"settings", topic.settings.empty() ? Json() : Json(topic.settings)}});
         }
         return Json{{"topics", std::move(list)}};
       }));

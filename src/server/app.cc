@@ -94,6 +94,7 @@ class App::Impl {
     QIAO_ASSIGN(history_, History::open(config_.data + "/history.db", *log_));
     BrokerOptions options;
     options.on_progress = [this] { history_->wake(); };
+    options.needed_from = [this] { return history_->needed_from(); };
     QIAO_ASSIGN(broker_, Broker::open(*log_, *broker_loop_, clock_, ids_, metrics_, options));
     streams_ = std::make_unique<Streams>(clock_, *broker_, *broker_loop_, metrics_);
     broker_->when_abandoned([this](const std::string& message_id) {

@@ -61,7 +61,8 @@ const std::map<std::string, Run::Command, std::less<>>& Run::commands() {
       {"leave", &Run::leave},     {"finish", &Run::finish_stream},
       {"park", &Run::park},       {"wake", &Run::wake},
       {"join", &Run::join},       {"letter", &Run::letter},
-      {"clock", &Run::clock},     {"receipt", &Run::receipt}};
+      {"clock", &Run::clock},     {"receipt", &Run::receipt},
+      {"topic", &Run::topic}};
   return kCommands;
 }
 
@@ -87,6 +88,8 @@ Status Run::group(Words& words) {
       spec.dead_letter = words.word("a subject");
     } else if (words.take_if("unordered")) {
       spec.ordered = false;
+    } else if (words.take_if("backlog")) {
+      spec.backlog_max = words.number("a number of messages");
     } else {
       break;
     }
@@ -100,6 +103,56 @@ Status Run::delete_group(Words& words) {
   const std::string name = words.word("the group's name");
   QIAO_TRY(words.finish());
   return judge(bus_.call<void>([&](auto done) { bus_.broker().delete_group(name, done); }));
+}
+
+Status Run::topic(Words& words) {
+  TopicSpec spec;
+  spec.pattern = words.word("a pattern");
+  if (words.take_if("unset")) {
+    QIAO_TRY(words.finish());
+    return judge(bus_.call<void>(
+        [&](auto done) { bus_.broker().erase_topic_settings(spec.pattern, done); }));
+  }
+  while (words.ok() && !words.empty()) {
+    if (words.take_if("age")) {
+      spec.retain_ms = words.duration_ms();
+    } else if (words.take_if("messages")) {
+      spec.retain_messages = words.number("a number");
+    } else if (words.take_if("bytes")) {
+      spec.retain_bytes = words.number("a number");
+    } else if (words.take_if("compact")) {
+      spec.compact = true;
+    } else if (words.take_if("drop-unacked")) {
+      spec.drop_unacked = true;
+    } else if (words.take_if("backlog")) {
+      spec.backlog_max = words.number("a number of messages");
+    } else {
+      break;
+    }
+  }
+  QIAO_TRY(words.finish());
+  return judge(bus_.call<void>([&](auto done) { bus_.broker().set_topic(spec, done); }));
+}
+
+// hops N, tokens N, calls N, cost N, messages N, wall TIME: those that are there
+void Run::take_budget(Words& words, Budget& budget) {
+  while (words.ok()) {
+    if (words.take_if("hops")) {
+      budget.hops = static_cast<std::int32_t>(words.number("hops"));
+    } else if (words.take_if("tokens")) {
+      budget.tokens = static_cast<std::int64_t>(words.number("tokens"));
+    } else if (words.take_if("calls")) {
+      budget.calls = static_cast<std::int32_t>(words.number("calls"));
+    } else if (words.take_if("cost")) {
+      budget.cost_micro = static_cast<std::int64_t>(words.number("a cost"));
+    } else if (words.take_if("messages")) {
+      budget.messages = static_cast<std::int32_t>(words.number("messages"));
+    } else if (words.take_if("wall")) {
+      budget.wall_ms = words.duration_ms();
+    } else {
+      break;
+    }
+  }
 }
 
 // SUBJECT "TEXT" and options
@@ -116,6 +169,14 @@ Message Run::message(Words& words) {
       message.deadline_ms = bus_.clock().wall_ms() + words.duration_ms();
     } else if (words.take_if("delay")) {
       message.deliver_at_ms = bus_.clock().wall_ms() + words.duration_ms();
+    } else if (words.take_if("cause")) {
+      message.cause = words.word("an id");
+    } else if (words.take_if("from")) {
+      message.source = words.word("a source");
+    } else if (words.take_if("budget")) {
+      take_budget(words, message.budget);
+    } else if (words.take_if("key")) {
+      message.key = words.word("a key");
     } else if (words.take_if("priority")) {
       message.priority = static_cast<std::uint8_t>(words.number("0 to 9"));
     } else {
@@ -126,10 +187,17 @@ Message Run::message(Words& words) {
 }
 
 Status Run::publish(Words& words) {
-  Message given = message(words);
+  Commit commit;
+  commit.publish.push_back(message(words));
+  if (words.take_if("expected-last")) {
+    Expectation expectation;
+    if (!words.take_if("none")) expectation.last = words.number("an offset or none");
+    commit.expected.push_back(expectation);
+  }
   QIAO_TRY(words.finish());
-  const Result<Published> published = bus_.publish(std::move(given));
-  if (published) published_ = *published;
+  const auto published =
+      bus_.call<std::vector<Published>>([&](auto done) { bus_.broker().commit(commit, done); });
+  if (published) published_ = published->front();
   return judge(published);
 }
 

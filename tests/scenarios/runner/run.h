@@ -51,6 +51,7 @@ class Run {
   // -- Commands
   Status group(Words& words);
   Status delete_group(Words& words);
+  Status topic(Words& words);
   Status publish(Words& words);
   Status lease(Words& words);
   Status ack(Words& words);
@@ -98,9 +99,11 @@ class Run {
   Status expect_ended(Words& words);
   Status expect_parked(Words& words);
   Status expect_receipts(Words& words);
+  Status expect_budget(Words& words);
 
   void take_delivery(Words& words, GroupSpec& spec);
   static Backoff take_backoff(Words& words);
+  static void take_budget(Words& words, Budget& budget);
   Park parking(Words& words, Status& status);
   Wake waking(Words& words, Status& status);
   static StepReceipt step_receipt(Words& words);

@@ -46,7 +46,7 @@ const std::map<std::string, Run::Command, std::less<>>& Run::expectations() {
       {"reply", &Run::expect_reply},      {"group", &Run::expect_group},
       {"text", &Run::expect_text},        {"joined", &Run::expect_joined},
       {"ended", &Run::expect_ended},      {"parked", &Run::expect_parked},
-      {"receipts", &Run::expect_receipts}};
+      {"receipts", &Run::expect_receipts}, {"budget", &Run::expect_budget}};
   return kExpectations;
 }
 
@@ -155,6 +155,23 @@ Status Run::expect_topic(Words& words) {
   QIAO_TRY(words.finish());
   QIAO_ASSIGN(const Page page, bus_.read(pattern, from));
   return expect_texts(texts_of(page.messages), expected);
+}
+
+// Of the newest message of that text in that topic: exactly these limits.
+Status Run::expect_budget(Words& words) {
+  const std::string pattern = words.word("a pattern");
+  const std::string text = words.text();
+  Budget expected;
+  take_budget(words, expected);
+  QIAO_TRY(words.finish());
+  QIAO_ASSIGN(const Page page, bus_.read(pattern, 0));
+  for (auto stored = page.messages.rbegin(); stored != page.messages.rend(); ++stored) {
+    if (stored->message.text() != text) continue;
+    if (stored->message.budget == expected) return {};
+    const Json json = to_json(stored->message);
+    return unmet("its budget is " + (json.contains("budget") ? json["budget"].dump() : "none"));
+  }
+  return unmet("there is no message " + in_quotes(text));
 }
 
 Status Run::expect_seen(Words& words) {
