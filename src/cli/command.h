@@ -29,26 +29,26 @@ struct Command {
 };
 
 // One function for each family of verbs, in the file of its name.
-std::vector<Command> topic_commands();         // pub, sub, req
-std::vector<Command> stream_commands();        // stream ls, view, peek, replay
-std::vector<Command> dlq_commands();           // dlq ls, show, retry, edit, drop
+std::vector<Command> topic_commands();           // pub, sub, req
+std::vector<Command> stream_commands();          // stream ls, view, peek, replay
+std::vector<Command> dlq_commands();             // dlq ls, show, retry, edit, drop
 std::vector<Command> topic_settings_commands();  // topic ls, show, set, unset
-std::vector<Command> model_commands();         // model pull, ls, ps, rm, verify
-std::vector<Command> bundle_commands();        // model promote, rollback
-std::vector<Command> flow_commands();          // flow ls, show, test; validate
-std::vector<Command> init_commands();          // init
-std::vector<Command> serve_commands();         // serve, run, worker
-std::vector<Command> chat_commands();          // chat
-std::vector<Command> desk_commands();          // desk
-std::vector<Command> why_commands();           // why
-std::vector<Command> conversation_commands();  // replay, fork
-std::vector<Command> learn_commands();         // train finetune, train pretrain …; eval, distil
-std::vector<Command> doctor_commands();        // doctor
-std::vector<Command> data_commands();          // verify, repair
-std::vector<Command> bench_commands();         // bench
-std::vector<Command> sim_commands();           // sim
-std::vector<Command> about_commands();         // version, config show
-std::vector<Command> completion_commands();    // completion
+std::vector<Command> model_commands();           // model pull, ls, ps, rm, verify
+std::vector<Command> bundle_commands();          // model promote, rollback
+std::vector<Command> flow_commands();            // flow ls, show, test; validate
+std::vector<Command> init_commands();            // init
+std::vector<Command> serve_commands();           // serve, run, worker
+std::vector<Command> chat_commands();            // chat
+std::vector<Command> desk_commands();            // desk
+std::vector<Command> why_commands();             // why
+std::vector<Command> conversation_commands();    // replay, fork
+std::vector<Command> learn_commands();           // train finetune, train pretrain …; eval, distil
+std::vector<Command> doctor_commands();          // doctor
+std::vector<Command> data_commands();            // verify, repair
+std::vector<Command> bench_commands();           // bench
+std::vector<Command> sim_commands();             // sim
+std::vector<Command> about_commands();           // version, config show
+std::vector<Command> completion_commands();      // completion
 
 // All verbs, in the order of the help.
 const std::vector<Command>& all_commands();

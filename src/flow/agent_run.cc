@@ -148,7 +148,7 @@ void AgentRun::call_tool(const std::string& tool, std::map<std::string, std::str
     ToolOutcome refused;
     refused.tool = tool;
     refused.error = "the turn's calls are spent";
-    note_("tool.done", to_json(refused));
+    places_.note("tool.done", to_json(refused));
     return then(*this, std::move(refused));
   }
   count_call();

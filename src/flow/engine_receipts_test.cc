@@ -312,7 +312,7 @@ TEST_F(ReplayTest, TheFirstDifferenceIsNamed) {
   rig_.say("refund A1234567 please");
   std::vector<RecordedTurn> turns = recorded();
   ASSERT_THAT(turns, SizeIs(1));
-  turns[0].reply->parts[0].text = "Something else.";
+  turns[0].reply->parts[0].data = "Something else.";
   std::vector<ReplayedTurn> again = replayed(turns);
   ASSERT_THAT(again, SizeIs(1));
   ASSERT_TRUE(again[0].difference);

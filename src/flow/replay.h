@@ -10,6 +10,7 @@
 
 #include "flow/recorded_turns.h"
 #include "model/open_model.h"
+#include "understand/bundle_slot.h"
 
 namespace qiao {
 

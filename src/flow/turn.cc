@@ -76,7 +76,8 @@ void Turn::start() {
     const std::string limit = left_.hops == 0 ? "hops" : "messages";
     parts_.executor.post_after(0, [weak = weak_from_this(), limit] {
       const auto turn = weak.lock();
-      if (turn) turn->give_up(limit, "the message may cause no other: its " + limit + " are spent");
+      if (turn && turn->phase_ == Phase::kUnderstanding)
+        turn->give_up(limit, "the message may cause no other: its " + limit + " are spent");
     });
     return;
   }

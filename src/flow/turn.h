@@ -113,7 +113,7 @@ class Turn : public std::enable_shared_from_this<Turn> {
   Parts& parts_;
   const Delivery delivery_;
   std::vector<Message> followers_;  // share its lease: more of them when it is steered
-  std::set<std::string> left_;      // messages whose readers went away
+  std::set<std::string> gone_;      // messages whose readers went away
   const std::shared_ptr<Conversation> conversation_;  // as it is
   std::shared_ptr<Conversation> next_;                // as it will be
   Done done_;

@@ -138,7 +138,10 @@ void Turn::committed(int tries, Result<std::vector<Published>> published) {
   log_warn("flow", parts_.config.name + ": a turn is not committed: " + error.message);
   if (error.code == Code::kInvalidArgument && tries < kCommitTriesMax)
     return commit_failure_reply();
-  if (error.code == Code::kPrecondition) return give_up("messages", error.message);
+  if (error.code == Code::kPrecondition) {
+    const bool many = error.message.find("messages are spent") != std::string::npos;
+    return give_up(many ? "messages" : "hops", error.message);
+  }
   // Another attempt has the message, or the log is closed: nothing of this turn is true.
   const bool another = error.code == Code::kConflict;
   if (another && parts_.config.turn.busy == Busy::kInterrupt && lease_->was_in_time())
@@ -199,8 +202,8 @@ bool Turn::answers(const std::string& message_id) const {
 }
 
 void Turn::leave(const std::string& message_id) {
-  left_.insert(message_id);
-  if (left_.size() > followers_.size()) cancel();
+  gone_.insert(message_id);
+  if (gone_.size() > followers_.size()) cancel();
 }
 
 void Turn::cancel() {

@@ -55,12 +55,12 @@ void Turn::give_up(std::string_view limit, const std::string& reason) {
   if (decision_.route.empty()) language_ = detect_language(text_).value_or(next_->language);
   log_warn("flow", parts_.config.name + ": message " + message_id() + " is given up: " + reason);
   note("budget", Json{{"spent", limit}, {"reason", reason}});
-  Commit record;  // what is true of a turn that is not
+  Commit noted;  // what is true of a turn that is not
   for (record::Event& event : commit_.events) {
     if (event.type == "turn" || event.type == "decision" || event.type == "budget")
-      record.events.push_back(std::move(event));
+      noted.events.push_back(std::move(event));
   }
-  parts_.broker.commit(std::move(record), [](const Result<std::vector<Published>>&) {});
+  parts_.broker.commit(std::move(noted), [](const Result<std::vector<Published>>&) {});
   stream_.reset("spent");
   stream_.text(spent_text(limit));
   stream_.end(Json{{"message_id", ""}, {"finish", "spent"}, {"spent", limit}, {"error", reason}});
