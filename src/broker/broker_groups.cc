@@ -253,7 +253,9 @@ Status Broker::Impl::lease_it(GroupState& group, const LeaseWish& wish, std::uin
   delivery.lease = next_lease();
   std::vector<std::uint64_t> followers = group.followers(offset);
   std::vector<std::uint64_t> joining;
-  if (spec.busy == Busy::kMerge) joining = group.joinable(offset, time_.now_ms(), durable_);
+  const bool begun = !group.receipts().of(offset).empty();  // its receipts are of what it was
+  if (spec.busy == Busy::kMerge && !begun)
+    joining = group.joinable(offset, time_.now_ms(), durable_);
   followers.insert(followers.end(), joining.begin(), joining.end());
   QIAO_ASSIGN(delivery.followers, bodies_of(followers));
   QIAO_ASSIGN(delivery.receipts, receipts_of(group, offset));

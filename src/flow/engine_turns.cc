@@ -101,7 +101,10 @@ void FlowEngine::Impl::admit(const std::shared_ptr<const Delivery>& delivery,
   if (conversation->turns == 0 && conversation->messages.empty()) {
     seed_history(delivery->message, *conversation);
   }
-  if (config_.turn.settle_ms > 0 && !services_.recall) return pass_gate(*delivery, conversation);
+  // Work that has begun is of what was said then.
+  const bool begun = !delivery->receipts.empty();
+  if (config_.turn.settle_ms > 0 && !begun && !services_.recall)
+    return pass_gate(*delivery, conversation);
   run_turn(*delivery, conversation);
 }
 
