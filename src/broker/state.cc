@@ -15,8 +15,8 @@ using broker::Listed;
 using broker::OffsetList;
 using broker::Place;
 
-// Version 4 knows names of leases, receipts, keys, times and sizes of messages, how topics are kept,
-// and what messages have left for what they cause; 3 priorities, parks and streams.
+// Version 4 knows names of leases, receipts, keys, times and sizes of messages, how topics are
+// kept, and what messages have left for what they cause; 3 priorities, parks and streams.
 constexpr std::uint64_t kSnapshotVersion = 4;
 constexpr std::uint64_t kOldestVersion = 2;
 

@@ -63,7 +63,7 @@ Result<Json> Client::call(const std::string& method, const std::string& path, co
 }
 
 Result<Accepted> Client::publish(const Message& message,
-                                std::optional<ExpectedLast> expected) const {
+                                 std::optional<ExpectedLast> expected) const {
   Json body = to_json(message);
   if (expected && expected->offset) body["expected_last"] = *expected->offset;
   if (expected && !expected->offset) body["expected_last"] = "none";

@@ -99,7 +99,7 @@ class Client {
   // To message.subject. `expected`: the last message of its conversation there; `conflict` when
   // another is.
   Result<Accepted> publish(const Message& message,
-                          std::optional<ExpectedLast> expected = std::nullopt) const;
+                           std::optional<ExpectedLast> expected = std::nullopt) const;
   // All or none, to one subject.
   Result<std::vector<Accepted>> publish(const std::string& subject,
                                         const std::vector<Message>& messages) const;

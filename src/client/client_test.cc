@@ -158,9 +158,10 @@ TEST(Client, AcksWithWhatCameOfTheWork) {
   LeasedMessage leased;
   leased.group = "g";
   leased.offset = 5;
+  leased.lease = 9;
   ASSERT_TRUE(server.client().ack(leased, {text_message("done.x", "result")}));
   const std::string sent = server.received()[0];
-  EXPECT_NE(sent.find(R"("leases":[{"offset":5,"attempt":0}])"), std::string::npos) << sent;
+  EXPECT_NE(sent.find(R"("leases":[{"offset":5,"lease":9}])"), std::string::npos) << sent;
   EXPECT_NE(sent.find(R"("subject":"done.x")"), std::string::npos) << sent;
 }
 

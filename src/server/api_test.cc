@@ -106,7 +106,7 @@ TEST_F(Api, AnAckMayPublishWhatCameOfTheWork) {
     return rig_.send("POST", "/v1/groups/w/ack", dump_json(body));
   };
   const auto stored = [&] {
-    return rig_.send("GET", "/v1/topics/done.%3E/messages")->json()["messages"].size();
+    return rig_.send("GET", "/v1/topics/done.>/messages")->json()["messages"].size();
   };
   EXPECT_EQ(ack(Json::array({{{"text", "no subject"}}}))->status(), 400);
   EXPECT_EQ(ack(Json::array({{{"text", "x"}, {"subject", "done.*"}}}))->status(), 400);

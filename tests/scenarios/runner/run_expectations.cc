@@ -39,13 +39,13 @@ std::vector<std::string> texts_of(const Messages& messages) {
 
 const std::map<std::string, Run::Command, std::less<>>& Run::expectations() {
   static const std::map<std::string, Command, std::less<>> kExpectations = {
-      {"error", &Run::expect_error},      {"duplicate", &Run::expect_duplicate},
-      {"offset", &Run::expect_offset},    {"delivery", &Run::expect_delivery},
-      {"no", &Run::expect_nothing},       {"dead", &Run::expect_dead},
-      {"topic", &Run::expect_topic},      {"seen", &Run::expect_seen},
-      {"reply", &Run::expect_reply},      {"group", &Run::expect_group},
-      {"text", &Run::expect_text},        {"joined", &Run::expect_joined},
-      {"ended", &Run::expect_ended},      {"parked", &Run::expect_parked},
+      {"error", &Run::expect_error},       {"duplicate", &Run::expect_duplicate},
+      {"offset", &Run::expect_offset},     {"delivery", &Run::expect_delivery},
+      {"no", &Run::expect_nothing},        {"dead", &Run::expect_dead},
+      {"topic", &Run::expect_topic},       {"seen", &Run::expect_seen},
+      {"reply", &Run::expect_reply},       {"group", &Run::expect_group},
+      {"text", &Run::expect_text},         {"joined", &Run::expect_joined},
+      {"ended", &Run::expect_ended},       {"parked", &Run::expect_parked},
       {"receipts", &Run::expect_receipts}, {"budget", &Run::expect_budget}};
   return kExpectations;
 }
