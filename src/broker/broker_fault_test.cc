@@ -282,7 +282,10 @@ TEST(BrokerFault, RetentionTrimsTheLog) {
   ASSERT_TRUE(leased);
   ASSERT_EQ(leased->size(), 1U);
   ASSERT_TRUE(bus.ack(leased->front()));
-  for (int i = 0; i < 6; ++i) ASSERT_TRUE(bus.publish(text_message("slow", "more")));
+  TopicSpec old;
+  old.pattern = "slow";
+  old.retain_ms = 1;
+  ASSERT_TRUE(bus.call<void>([&](auto done) { bus.broker().set_topic(old, done); }));
   bus.advance_ms(1'000);
   publish_many();
   const std::uint64_t snapshot_before = bus.log().bounds().next;
