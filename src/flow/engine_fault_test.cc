@@ -103,6 +103,7 @@ TEST_F(EngineFaultTest, CallsOfModelsAreCounted) {
   EXPECT_THAT(rig_.replies(), ElementsAre("I passed you to a person."));
   EXPECT_THAT(dump_json(rig_.events("model.failed").at(0)), HasSubstr("calls of models"));
   message.budget.calls = 5;
+  message.conversation = "c2";  // c1 is with a person now
   rig_.publish(message);
 
   EXPECT_EQ(rig_.messages("f.out").back().budget.calls, 4);

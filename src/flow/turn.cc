@@ -73,12 +73,12 @@ void Turn::start() {
   if (!followers_.empty()) parts_.metrics.fragments_merged.add(followers_.size() + 1);
   note("turn", Json{{"turn", next_->turns}, {"attempt", delivery_.attempt}, {"merged", merged}});
   if (left_.hops == 0 || left_.messages == 0) {  // a reply would go round once more
-    const std::string limit = left_.hops == 0 ? "hops" : "messages";
-    parts_.executor.post_after(0, [weak = weak_from_this(), limit] {
-      const auto turn = weak.lock();
-      if (turn && turn->phase_ == Phase::kUnderstanding)
-        turn->give_up(limit, "the message may cause no other: its " + limit + " are spent");
-    });
+    const auto give_up = [limit = left_.hops == 0 ? "hops" : "messages"](Turn& turn) {
+      if (turn.phase_ != Phase::kUnderstanding) return;
+      turn.give_up(limit,
+                   std::string("the message may cause no other: its ") + limit + " are spent");
+    };
+    on_loop(parts_.executor, self, give_up)();  // not in the middle of being started
     return;
   }
   understand();
