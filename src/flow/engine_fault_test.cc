@@ -148,6 +148,15 @@ TEST_F(EngineFaultTest, SendersDeadlineIsKept) {
   EXPECT_THAT(rig_.replies(), SizeIs(1));
 }
 
+TEST_F(EngineFaultTest, TheDeadlineGoesAlongToWhomItIsPassed) {
+  start({{"", "不是英文", {}}});
+  Message message = text_message("f.in", "hello there", "c1");
+  message.deadline_ms = rig_.clock.wall_ms() + 20'000;
+  rig_.publish(message);
+  ASSERT_THAT(rig_.messages("human.desk"), SizeIs(1));
+  EXPECT_EQ(rig_.messages("human.desk")[0].deadline_ms, message.deadline_ms);
+}
+
 TEST_F(EngineFaultTest, ReaderWhoLeavesEndsTheTurnWithoutAReply) {
   const auto held = start_held();
   rig_.say("hello there");
