@@ -102,7 +102,10 @@ void Broker::extend(LeaseRef lease, std::int64_t lease_ms, Done<std::int64_t> do
 }
 
 void Broker::join(LeaseRef lease, std::int64_t wait_ms, Done<std::vector<StoredMessage>> done) {
-  QIAO_SUBMIT(join(std::move(lease), wait_ms, std::move(done)));
+  join(std::move(lease), JoinWish{wait_ms}, std::move(done));
+}
+void Broker::join(LeaseRef lease, JoinWish wish, Done<std::vector<StoredMessage>> done) {
+  QIAO_SUBMIT(join(std::move(lease), wish, std::move(done)));
 }
 
 void Broker::store_receipts(LeaseRef lease, std::vector<StepReceipt> receipts, Done<void> done) {

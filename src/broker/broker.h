@@ -82,6 +82,14 @@ struct LeaseWish {
   Capacity capacity{};
 };
 
+// How long to wait for what joins a lease, and what is known of it.
+struct JoinWish {
+  std::int64_t wait_ms = 0;
+  // The newest message of the lease that the caller knows: what joined behind it comes again, as
+  // the answer that told of it may be lost. None: only what joins now.
+  std::optional<std::uint64_t> after{};
+};
+
 // Why a message is given back.
 struct Failure {
   std::int64_t delay_ms = 0;  // before it is delivered again; 0: as the group's backoff says
@@ -236,6 +244,7 @@ class Broker {
   // `wait_ms` for the first one, then answers empty. `conflict` as soon as the lease has ended,
   // in every group: who holds it hears at once. One call per lease: a later one ends an earlier.
   void join(LeaseRef lease, std::int64_t wait_ms, Done<std::vector<StoredMessage>> done);
+  void join(LeaseRef lease, JoinWish wish, Done<std::vector<StoredMessage>> done);
 
   // Of one step or several, all or none; `done` when durable.
   void store_receipts(LeaseRef lease, std::vector<StepReceipt> receipts, Done<void> done);

@@ -53,7 +53,7 @@ class Broker::Impl : public std::enable_shared_from_this<Broker::Impl> {
   void cancel_wait(const std::string& group, const std::string& consumer);
   void nack(const LeaseRef& lease, const Failure& failure, const Done<void>& done);
   void extend(const LeaseRef& lease, std::int64_t lease_ms, const Done<std::int64_t>& done);
-  void join(LeaseRef lease, std::int64_t wait_ms, Done<std::vector<StoredMessage>> done);
+  void join(LeaseRef lease, JoinWish wish, Done<std::vector<StoredMessage>> done);
   void parked(const std::string& group, const Done<std::vector<ParkedMessage>>& done);
   void retry_letter(std::uint64_t offset, std::vector<Part> parts, const Done<Published>& done);
   void drop_letter(std::uint64_t offset, const std::string& reason, const Done<void>& done);
@@ -171,7 +171,8 @@ class Broker::Impl : public std::enable_shared_from_this<Broker::Impl> {
   Status apply_busy(Changes& changes, const std::vector<LeaseName>& freed);
   Status supersede(const GroupState& group, std::uint64_t offset, const Message& by,
                    Changes& changes);
-  Result<std::vector<StoredMessage>> take_joinable(GroupState& group, std::uint64_t offset);
+  Result<std::vector<StoredMessage>> take_joinable(GroupState& group, std::uint64_t offset,
+                                                   std::optional<std::uint64_t> after = {});
   Result<std::vector<StoredMessage>> bodies_of(const std::vector<std::uint64_t>& offsets);
   void answer_joiner(GroupState& group, std::uint64_t offset);
   void answer_joiners(const Message& message);

@@ -94,14 +94,21 @@ Result<std::vector<StoredMessage>> Broker::Impl::bodies_of(
   return out;
 }
 
-// Like the record of a lease, that of a joining is not waited for.
+// Like the record of a lease, that of a joining is not waited for. Those that joined before come
+// again to who knows them up to `after` only.
 Result<std::vector<StoredMessage>> Broker::Impl::take_joinable(GroupState& group,
-                                                               std::uint64_t offset) {
+                                                               std::uint64_t offset,
+                                                               std::optional<std::uint64_t> after) {
   const Busy busy = group.spec().busy;
   if (busy != Busy::kMerge && busy != Busy::kSteer) return std::vector<StoredMessage>{};
   const std::int64_t now = time_.now_ms();
   std::vector<std::uint64_t> joining = group.joinable(offset, now, durable_);
-  QIAO_ASSIGN(std::vector<StoredMessage> messages, bodies_of(joining));
+  std::vector<std::uint64_t> told;
+  for (const std::uint64_t follower : group.followers(offset)) {
+    if (after && follower > *after) told.push_back(follower);
+  }
+  told.insert(told.end(), joining.begin(), joining.end());
+  QIAO_ASSIGN(std::vector<StoredMessage> messages, bodies_of(told));
   if (joining.empty()) return messages;
   const auto appended =
       append({{}, {record::Joined{now, group.spec().name, offset, std::move(joining)}}}, {});
@@ -110,19 +117,18 @@ Result<std::vector<StoredMessage>> Broker::Impl::take_joinable(GroupState& group
   return messages;
 }
 
-void Broker::Impl::join(LeaseRef lease, std::int64_t wait_ms,
-                        Done<std::vector<StoredMessage>> done) {
+void Broker::Impl::join(LeaseRef lease, JoinWish wish, Done<std::vector<StoredMessage>> done) {
   if (const Status held = check_lease(lease); !held) return done(held.error());
   const LeaseName name{lease.group, lease.offset};
-  auto messages = take_joinable(*state_.group(lease.group), lease.offset);
-  if (!messages || !messages->empty() || wait_ms <= 0) return done(std::move(messages));
+  auto messages = take_joinable(*state_.group(lease.group), lease.offset, wish.after);
+  if (!messages || !messages->empty() || wish.wait_ms <= 0) return done(std::move(messages));
   end_joiner(name, std::vector<StoredMessage>{});  // an earlier call
   if (joiners_.size() >= kJoinersMax) {
     overloaded_count_.add();
     return done(overloaded("too many consumers wait for what joins their leases"));
   }
   const auto timer =
-      loop_.post_after(std::min(wait_ms, kJoinMsMax), [weak = weak_from_this(), name] {
+      loop_.post_after(std::min(wish.wait_ms, kJoinMsMax), [weak = weak_from_this(), name] {
         if (const auto self = weak.lock()) self->end_joiner(name, std::vector<StoredMessage>{});
       });
   joiners_.emplace(name, Joiner{std::move(done), timer});

@@ -325,9 +325,12 @@ void join(const ApiServices& services, const Call& call) {
   LeaseRef lease;
   lease.group = call.parameter;
   read_lease(fields, lease);
-  const std::int64_t wait_ms = fields.integer("wait_ms", 0, kWaitMsMax).value_or(0);
+  JoinWish wish;
+  wish.wait_ms = fields.integer("wait_ms", 0, kWaitMsMax).value_or(0);
+  if (const auto after = fields.integer("after", 0, INT64_MAX))
+    wish.after = static_cast<std::uint64_t>(*after);
   if (const Status good = fields.finish(); !good) return send_error(*call.writer, good.error());
-  services.broker.join(std::move(lease), wait_ms,
+  services.broker.join(std::move(lease), wish,
                        answer_with<std::vector<StoredMessage>>(
                            call.writer, [](const std::vector<StoredMessage>& followers) {
                              return Json{{"followers", to_json(followers)}};

@@ -76,8 +76,9 @@ Status Run::wake(Words& words) {
 Status Run::join(Words& words) {
   Status known;
   const LeaseRef lease = lease_of(words, known);
-  std::int64_t wait_ms = 0;
-  if (words.take_if("wait")) wait_ms = words.duration_ms();
+  JoinWish wish;
+  if (words.take_if("wait")) wish.wait_ms = words.duration_ms();
+  if (words.take_if("after")) wish.after = words.number("an offset");
   QIAO_TRY(words.finish());
   QIAO_TRY(known);
   std::string text;
@@ -85,7 +86,7 @@ Status Run::join(Words& words) {
     if (!seen.empty() && seen.back().offset == lease.offset) text = said;
   }
   joins_[{lease.group, text}] = bus_.begin<std::vector<StoredMessage>>(
-      [&](auto done) { bus_.broker().join(lease, wait_ms, done); });
+      [&](auto done) { bus_.broker().join(lease, wish, done); });
   bus_.settle();
   const Joined& joined = joins_[{lease.group, text}];
   if (joined->has_value() && !**joined) failed_ = (**joined).error();
