@@ -145,7 +145,8 @@ Result<Json> Bundles::promote_now(const std::string& name, const std::string& wh
 Result<Json> Bundles::roll_back_now(const std::string& name) {
   QIAO_ASSIGN(const BundleState state, read_bundle_state(options_.models_directory, name));
   if (state.promoted.size() < 2) {
-    return roll_back_version(options_.models_directory, name).error();  // says why not
+    return Error{Code::kPrecondition,
+                 "the bundle " + name + " has had one version only: there is none to go back to"};
   }
   QIAO_ASSIGN(auto next, load_and_try(name, state.promoted[state.promoted.size() - 2].version));
   QIAO_TRY(roll_back_version(options_.models_directory, name));

@@ -53,8 +53,9 @@ TEST_F(ClassifierTest, ClassifiesByLlamasVectors) {
 }
 
 TEST_F(ClassifierTest, TagsByTheVectorsOfAllTokens) {
-  const auto opened =
-      open({{"O", "B-LOC", "I-LOC"}, {{"in", "O"}, {"paris", "B-LOC"}, {"oslo", "B-LOC"}}, "tag"});
+  const auto opened = open({{"O", "B-LOC", "I-LOC"},
+                            {{"in", "O"}, {",", "O"}, {"paris", "B-LOC"}, {"oslo", "B-LOC"}},
+                            "tag"});
   ASSERT_TRUE(opened) << opened.error().message;
   const std::string text = "Oslo, in Paris";
   const auto answer = judge_and_wait(**opened, text);
