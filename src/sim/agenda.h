@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -46,11 +47,19 @@ class SimClock final : public Clock {
     return kBeginMs + offset_ms_ + agenda_.now_us() / 1'000;
   }
   [[nodiscard]] std::int64_t steady_us() const override { return agenda_.now_us(); }
-  void jump_ms(std::int64_t ms) { offset_ms_ += ms; }
+  void jump_ms(std::int64_t ms) {
+    offset_ms_ += ms;
+    offset_ms_max_ = std::max(offset_ms_max_, offset_ms_);
+  }
+  // What no clock that follows this one forward and never goes back can be ahead of.
+  [[nodiscard]] std::int64_t latest_ms() const {
+    return kBeginMs + offset_ms_max_ + agenda_.now_us() / 1'000;
+  }
 
  private:
   const Agenda& agenda_;
   std::int64_t offset_ms_ = 0;
+  std::int64_t offset_ms_max_ = 0;
 };
 
 }  // namespace qiao::sim

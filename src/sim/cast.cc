@@ -7,6 +7,8 @@
 #include "sim/actors/publisher.h"
 #include "sim/actors/requester.h"
 #include "sim/actors/stream_reader.h"
+#include "sim/actors/undertaker.h"
+#include "sim/actors/waker.h"
 #include "sim/sim_flow.h"
 
 namespace qiao::sim {
@@ -15,6 +17,8 @@ namespace {
 using Cast = std::vector<std::unique_ptr<Actor>>;
 
 constexpr double kPoisonShare = 0.08;
+constexpr double kLongShare = 0.15;
+constexpr std::uint64_t kContextTokens = 8;
 
 std::string numbered(std::string_view name, std::uint64_t number) {
   return std::string(name) + std::to_string(number);
@@ -31,24 +35,62 @@ GroupSpec group_spec(std::string name, std::string pattern, bool ordered) {
   return spec;
 }
 
+// Its failures wait, and classes of them have rules of their own.
+GroupSpec with_rules(GroupSpec spec) {
+  spec.backoff = {40, 300};
+  spec.rules = {{"busy", 8, {100, 1'000}}, {"refused", 1, {}}, {"expired", 7, {}}};
+  return spec;
+}
+
+std::vector<std::string> make_texts(Rng& rng, std::uint64_t count) {
+  std::vector<std::string> texts;
+  for (; count > 0; --count) {
+    texts.push_back((rng.unit() < kPoisonShare ? "poison " : "work ") + std::to_string(count));
+    if (rng.unit() < kLongShare) texts.back().append(" that takes many tokens to tell");
+  }
+  return texts;
+}
+
 void add_publishers(Cast& cast, World& world, Rng& rng) {
   const std::uint64_t count = 2 + rng.below(3);
   for (std::uint64_t i = 0; i < count; ++i) {
     PublisherPlan plan;
     plan.subject = rng.below(2) == 0 ? "in.a" : "in.b";
     plan.conversation = numbered("lane", i);
-    for (std::uint64_t k = 4 + rng.below(10); k > 0; --k)
-      plan.texts.push_back((rng.unit() < kPoisonShare ? "poison " : "work ") + std::to_string(k));
+    plan.texts = make_texts(rng, 4 + rng.below(10));
+    plan.ranked = rng.below(2) == 0;
+    plan.delayed = rng.below(2) == 0 ? 0.15 : 0;
     cast.push_back(
         std::make_unique<Publisher>(world, numbered("publisher", i), rng.next(), std::move(plan)));
   }
 }
 
-void add_group(Cast& cast, World& world, Rng& rng, const ConsumerPlan& plan) {
+// The first consumer can take anything; some of the others tell what they can, but where the order
+// of priorities is checked.
+void add_group(Cast& cast, World& world, Rng& rng, ConsumerPlan plan) {
   const std::uint64_t count = 1 + rng.below(3);
   for (std::uint64_t i = 0; i < count; ++i) {
+    if (i > 0 && plan.group.ordered && rng.below(2) == 0) plan.capacity = {20, kContextTokens};
     cast.push_back(
         std::make_unique<Consumer>(world, numbered(plan.group.name + "/", i), rng.next(), plan));
+  }
+}
+
+// People who talk while their conversation is at work, one group for each policy.
+void add_talk(Cast& cast, World& world, Rng& rng, Busy busy) {
+  const std::string name(name_of(busy));
+  ConsumerPlan plan{with_rules(group_spec(name, "talk." + name, true))};
+  plan.group.busy = busy;
+  plan.group.followers_max = 3;
+  plan.joins = busy == Busy::kSteer || busy == Busy::kMerge;
+  plan.parks = 0.1;
+  add_group(cast, world, rng, std::move(plan));
+  cast.push_back(std::make_unique<Waker>(world, name + "/waker", rng.next(), name));
+  for (std::uint64_t i = 0; i < 2; ++i) {
+    PublisherPlan talk{"talk." + name, name + numbered("-talk", i), make_texts(rng, 5), 700};
+    talk.delayed = busy == Busy::kReject ? 0 : 0.1;
+    cast.push_back(std::make_unique<Publisher>(world, name + numbered("-caller", i), rng.next(),
+                                               std::move(talk)));
   }
 }
 
@@ -88,14 +130,18 @@ std::vector<std::unique_ptr<Actor>> make_cast(World& world, std::uint64_t seed) 
   Rng rng(seed);
   Cast cast;
   add_publishers(cast, world, rng);
-  add_group(cast, world, rng, {group_spec("work", "in.>", true), "done.work", false});
+  add_group(cast, world, rng, {with_rules(group_spec("work", "in.>", true)), "done.work", false});
   if (rng.below(2) == 0)
     add_group(cast, world, rng, {group_spec("audit", "in.a", false), "", false});
+  const auto first = rng.below(4);
+  for (const std::uint64_t policy : {first, (first + 1 + rng.below(3)) % 4})
+    add_talk(cast, world, rng, static_cast<Busy>(policy + 1));
   add_group(cast, world, rng, {group_spec("service", "svc.q", false), "", true});
   add_group(cast, world, rng, {group_spec("desk", kFlowDesk, true), "", true});
   cast.push_back(std::make_unique<Requester>(world, "caller", rng.next(), "svc.q",
                                              1 + static_cast<int>(rng.below(4))));
   add_users(cast, world, rng);
+  cast.push_back(std::make_unique<Undertaker>(world, "undertaker", rng.next(), "dead.>"));
   cast.push_back(std::make_unique<LiveReader>(world, "reader0", rng.next(), "in.>"));
   cast.push_back(std::make_unique<LiveReader>(world, "reader1", rng.next(), ">"));
   cast.push_back(std::make_unique<Pager>(world, "pager", rng.next(), "*.*"));

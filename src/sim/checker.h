@@ -43,6 +43,23 @@ std::unique_ptr<Checker> lease_is_exclusive();
 std::unique_ptr<Checker> acked_stays_acked();
 // A message ends in a group once: acked or in the dead letters, never both; with its result or not.
 std::unique_ptr<Checker> one_end_per_group();
+// Every message of a group has an end: acked, superseded, a dead letter, or removed.
+std::unique_ptr<Checker> nobody_is_forgotten();
+// Nothing is handed out before its delay, its backoff or its park is over, unless it was woken.
+std::unique_ptr<Checker> rests_are_kept();
+// Attempts are counted, waits are as long, and the last attempt is the one, that a group's rules
+// say; handed back and parked ones lose none.
+std::unique_ptr<Checker> retries_follow_rules();
+// Where there are no lanes, nothing goes before what is older and as urgent.
+std::unique_ptr<Checker> priority_goes_first();
+// Nobody gets a message longer than the context it told.
+std::unique_ptr<Checker> capacity_is_kept();
+// What happens to a message whose conversation is at work is what the group's policy says.
+std::unique_ptr<Checker> busy_policy_holds();
+// What joined a lease is seen by who acks it, acked with it, and never handed out again.
+std::unique_ptr<Checker> followers_share_fate();
+// A dead letter is sent again or dropped, once; what is sent again is there.
+std::unique_ptr<Checker> letter_has_one_fate();
 // A reader that comes back sees every message of its pattern once, in order.
 std::unique_ptr<Checker> reader_has_no_gap();
 // A request's answer is the answer to that request.

@@ -144,6 +144,13 @@ TEST_F(CheckerTest, ReaderHasNoGap) {
   EXPECT_EQ(faults(reader_has_no_gap), 1U);
   reader.received = {{0, "m0"}, {3, "m3"}, {3, "m3"}};
   EXPECT_EQ(faults(reader_has_no_gap), 1U);
+  store(record::Removed{0, {0}, "dropped"});  // before it was read, or after
+  for (const auto& received : {std::vector<Received>{{0, "m0"}, {3, "m3"}}, {{3, "m3"}}}) {
+    reader.received = received;
+    EXPECT_EQ(faults(reader_has_no_gap), 0U);
+  }
+  reader.received = {{0, "m0"}};
+  EXPECT_EQ(faults(reader_has_no_gap), 1U);
 }
 
 TEST_F(CheckerTest, AnswerFitsRequest) {
@@ -193,13 +200,224 @@ TEST_F(CheckerTest, BudgetIsKept) {
 
 TEST_F(CheckerTest, StreamIsWhole) {
   store("r0", kFlowOutput, "Yes.");
-  journal.streams.push_back({"m0", {0, 1, 2}, "Yes.", "r0", true});
+  journal.streams.push_back({"page", 1, "m0", {0, 1, 2}, "Yes.", "r0", true});
   EXPECT_EQ(faults(stream_is_whole), 0U);
-  journal.streams.push_back({"m0", {0, 2}, "", "", false});
+  journal.streams.push_back({"page", 2, "m0", {0, 2}, "", "", false});
   EXPECT_EQ(faults(stream_is_whole), 1U);
-  journal.streams.push_back({"m0", {0}, "No.", "r0", true});
-  journal.streams.push_back({"m0", {0}, "No.", "lost", true});
+  journal.streams.push_back({"page", 3, "m0", {0}, "No.", "r0", true});
+  journal.streams.push_back({"page", 4, "m0", {0}, "No.", "lost", true});
   EXPECT_EQ(faults(stream_is_whole), 3U);
+  journal.streams.push_back({"page", 4, "m0", {0}, "", "", false});
+  journal.streams.push_back({"page", 2, "m0", {0}, "", "", false});
+  EXPECT_EQ(faults(stream_is_whole), 5U);
+  journal.streams.push_back({"other", 1, "m0", {0}, "", "", false});
+  EXPECT_EQ(faults(stream_is_whole), 5U);
+}
+
+// A group "g" of "in.>" from the beginning, with rules; then messages m0, m1, … of a conversation.
+class GroupCheckerTest : public CheckerTest {
+ protected:
+  void make_group(Busy busy, bool ordered = true) {
+    GroupSpec spec;
+    spec.name = "g";
+    spec.pattern = "in.>";
+    spec.start.at = GroupStart::At::kOldest;
+    spec.attempts_max = 2;
+    spec.ordered = ordered;
+    spec.busy = busy;
+    spec.rules = {{"busy", 3, {100, 150}}};
+    spec.followers_max = 2;
+    store(record::GroupCreated{0, spec});
+  }
+  std::uint64_t say(const std::string& id, const std::string& conversation = "lane") {
+    store(id).conversation = conversation;
+    return journal.records.size() - 1;
+  }
+  void lease(std::uint64_t offset, std::uint32_t attempt = 1, std::uint64_t name = 1) {
+    store(record::Leased{0, "g", "ann", offset, attempt, 0, name});
+    HandedOut& entry = hand_out(offset, 0);
+    entry.lease = name;
+    entry.latest_ms = 1'000;
+  }
+  void ack(std::uint64_t offset) { store(record::Acked{0, "g", offset}); }
+};
+
+TEST_F(GroupCheckerTest, NobodyIsForgotten) {
+  make_group(Busy::kMerge);
+  const std::uint64_t first = say("m0");
+  const std::uint64_t second = say("m1");
+  store("elsewhere", "out");
+  journal.groups.insert("g");
+  EXPECT_EQ(faults(nobody_is_forgotten), 2U);
+  store(record::Joined{0, "g", first, {second}});
+  ack(first);
+  EXPECT_EQ(faults(nobody_is_forgotten), 0U);
+  const std::uint64_t third = say("m2");
+  EXPECT_EQ(faults(nobody_is_forgotten), 1U);
+  store(record::Removed{0, {third}, "dropped"});
+  EXPECT_EQ(faults(nobody_is_forgotten), 0U);
+}
+
+TEST_F(GroupCheckerTest, RestsAreKept) {
+  make_group(Busy::kEnqueue);
+  const std::uint64_t late = say("m0");
+  std::get<record::Published>(journal.records[late].second).message.deliver_at_ms = 900;
+  lease(late);
+  store(record::Nacked{0, "g", late, 1'000, true, "no"});
+  lease(late, 2, 2);
+  EXPECT_EQ(faults(rests_are_kept), 0U);
+  store(record::Nacked{0, "g", late, 1'001, true, "no"});
+  lease(late, 3, 3);
+  EXPECT_EQ(faults(rests_are_kept), 1U);
+  store(record::Parked{0, "g", late, 5'000, "approval"});
+  lease(late, 3, 4);
+  EXPECT_EQ(faults(rests_are_kept), 2U);
+  store(record::Parked{0, "g", late, 5'000, "approval"});
+  store(record::Woken{0, "g", late});
+  lease(late, 3, 5);
+  EXPECT_EQ(faults(rests_are_kept), 2U);
+  const std::uint64_t early = say("m1");
+  std::get<record::Published>(journal.records[early].second).message.deliver_at_ms = 1'001;
+  lease(early);
+  EXPECT_EQ(faults(rests_are_kept), 3U);
+}
+
+TEST_F(GroupCheckerTest, RetriesFollowRules) {
+  make_group(Busy::kEnqueue);
+  const std::uint64_t one = say("m0");
+  lease(one);
+  store(record::Nacked{10, "g", one, 0, false, "handed back"});
+  lease(one);
+  store(record::Parked{10, "g", one, 20, "approval"});
+  lease(one);
+  store(record::Nacked{10, "g", one, 60, true, "no", "busy"});
+  lease(one, 2);
+  store(record::Nacked{10, "g", one, 160, true, "no", "busy"});
+  EXPECT_EQ(faults(retries_follow_rules), 0U);
+  lease(one, 3);
+  Message& letter = store("letter", "dead.g");
+  letter.headers = {{"x-dead-group", "g"},
+                    {"x-dead-offset", std::to_string(one)},
+                    {"x-dead-error", "busy"},
+                    {"x-dead-attempts", "3"}};
+  EXPECT_EQ(faults(retries_follow_rules), 0U);
+  const std::uint64_t two = say("m1");
+  lease(two, 2);  // it is the first
+  EXPECT_EQ(faults(retries_follow_rules), 1U);
+  store(record::Nacked{10, "g", two, 10'000, true, "no", "busy"});  // waits too long
+  EXPECT_EQ(faults(retries_follow_rules), 2U);
+  lease(two, 2);
+  store(record::Expired{10, "g", two, 0});  // that was the last
+  EXPECT_EQ(faults(retries_follow_rules), 3U);
+  const std::uint64_t three = say("m2");
+  lease(three);
+  Message& early = store("early", "dead.g");
+  early.headers = {
+      {"x-dead-group", "g"}, {"x-dead-offset", std::to_string(three)}, {"x-dead-attempts", "1"}};
+  EXPECT_EQ(faults(retries_follow_rules), 4U);
+}
+
+TEST_F(GroupCheckerTest, PriorityGoesFirst) {
+  make_group(Busy::kEnqueue, false);
+  const std::uint64_t usual = say("m0");
+  const std::uint64_t urgent = say("m1");
+  std::get<record::Published>(journal.records[urgent].second).message.priority = 9;
+  lease(urgent);
+  lease(usual);
+  EXPECT_EQ(faults(priority_goes_first), 0U);
+  store(record::Nacked{0, "g", urgent, 0, false, "no"});
+  const std::uint64_t later = say("m2");
+  lease(later);
+  EXPECT_EQ(faults(priority_goes_first), 1U);
+}
+
+TEST_F(GroupCheckerTest, CapacityIsKept) {
+  make_group(Busy::kEnqueue);
+  store("m0", "in.a", "eight by").conversation = "lane";
+  store("m1", "in.a", "nine byte").conversation = "lane";
+  store("m2", "in.a", "三个字").conversation = "lane";
+  for (std::uint64_t offset = 1; offset <= 3; ++offset) hand_out(offset, 0);
+  EXPECT_EQ(faults(capacity_is_kept), 0U);
+  for (HandedOut& one : journal.handed_out) one.context_tokens = 2;
+  EXPECT_EQ(faults(capacity_is_kept), 2U);
+}
+
+TEST_F(GroupCheckerTest, LanesKeepTheirOrder) {
+  make_group(Busy::kEnqueue);
+  const std::uint64_t first = say("m0");
+  const std::uint64_t second = say("m1");
+  lease(first);
+  ack(first);
+  lease(second);
+  EXPECT_EQ(faults(busy_policy_holds), 0U);
+  say("m2");
+  lease(say("m3"));
+  EXPECT_EQ(faults(busy_policy_holds), 1U);
+  store(record::Joined{0, "g", second, {second + 1}});  // no policy says so, and it is no message
+  EXPECT_EQ(faults(busy_policy_holds), 3U);
+}
+
+TEST_F(GroupCheckerTest, RejectKeepsOneOpen) {
+  make_group(Busy::kReject);
+  const std::uint64_t first = say("m0");
+  say("m1", "another lane");
+  ack(first);
+  say("m2");
+  EXPECT_EQ(faults(busy_policy_holds), 0U);
+  say("m3");
+  EXPECT_EQ(faults(busy_policy_holds), 1U);
+}
+
+TEST_F(GroupCheckerTest, InterruptEndsALeaseAndTells) {
+  make_group(Busy::kInterrupt);
+  const auto told = [this](std::uint64_t offset, const std::string& by) {
+    store(event("m", "superseded", Json{{"group", "g"}, {"offset", offset}, {"by", by}}));
+  };
+  const std::uint64_t first = say("m0");
+  lease(first);
+  say("m1");
+  ack(first);
+  told(first, "m1");
+  EXPECT_EQ(faults(busy_policy_holds), 0U);
+  journal.group_acked[{"g", first}] = 1;
+  EXPECT_EQ(faults(busy_policy_holds), 1U);
+  told(first, "nobody");
+  EXPECT_EQ(faults(busy_policy_holds), 3U);
+}
+
+TEST_F(GroupCheckerTest, FollowersShareFate) {
+  make_group(Busy::kSteer);
+  const std::uint64_t head = say("m0");
+  const std::uint64_t follower = say("m1");
+  lease(head);
+  store(record::Joined{0, "g", head, {follower}});
+  ack(head);
+  journal.handed_out.back().acked = true;
+  EXPECT_EQ(faults(followers_share_fate), 1U);  // who acked never saw it
+  journal.handed_out.back().followers = {follower};
+  EXPECT_EQ(faults(followers_share_fate), 0U);
+  journal.group_acked[{"g", head}] = 1;
+  EXPECT_EQ(faults(followers_share_fate), 0U);
+  hand_out(follower, 0);
+  EXPECT_EQ(faults(followers_share_fate), 1U);
+}
+
+TEST_F(GroupCheckerTest, LetterHasOneFate) {
+  const auto letter = [this](const std::string& id) {
+    store(id, "dead.g").headers = {{"x-dead-group", "g"}};
+    return journal.records.size() - 1;
+  };
+  const std::uint64_t sent = letter("l0");
+  store("again").cause = "l0";
+  store(record::Removed{0, {sent}, "sent again"});
+  journal.letters = {{sent, "again"}};
+  EXPECT_EQ(faults(letter_has_one_fate), 0U);
+  journal.letters.push_back({sent, ""});  // ended twice, dropped and sent
+  EXPECT_EQ(faults(letter_has_one_fate), 2U);
+  store("once more").cause = "l0";
+  EXPECT_EQ(faults(letter_has_one_fate), 3U);
+  journal.letters.push_back({letter("l1"), "lost"});  // still there, and what was sent is lost
+  EXPECT_EQ(faults(letter_has_one_fate), 5U);
 }
 
 TEST_F(CheckerTest, WhatActorsReportIsAViolation) {

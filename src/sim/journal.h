@@ -20,10 +20,19 @@ struct HandedOut {
   std::uint64_t offset = 0;
   std::uint64_t lease = 0;  // its name
   std::string id;
-  std::int64_t at_ms = 0;     // in virtual time
-  std::int64_t until_ms = 0;  // the lease's end; moves with extensions
-  std::uint64_t life = 0;     // of the server: one more with each start
-  bool ended = false;         // acked or given back, as the broker confirmed
+  std::int64_t at_ms = 0;                // in virtual time
+  std::int64_t until_ms = 0;             // the lease's end; moves with extensions
+  std::uint64_t life = 0;                // of the server: one more with each start
+  bool ended = false;                    // acked or given back, as the broker confirmed
+  bool acked = false;                    // the broker confirmed its ack
+  std::int64_t latest_ms = 0;            // that the broker's time can be
+  std::uint64_t context_tokens = 0;      // of who got it; 0: not said
+  std::vector<std::uint64_t> followers;  // that came with it, or joined it and were told
+};
+// A dead letter that somebody sent again or dropped, as the broker confirmed.
+struct LetterEnded {
+  std::uint64_t offset = 0;
+  std::string sent_as;  // the new id; "" = dropped
 };
 struct Received {
   std::uint64_t offset = 0;
@@ -38,7 +47,10 @@ struct ToolCalled {
   std::string key;
   std::string payload;  // method, URL, body
 };
+// One attempt at one answer, as one reader saw it over as many connections as it took.
 struct StreamSeen {
+  std::string reader;
+  std::uint32_t attempt = 0;
   std::string message_id;
   std::vector<std::uint64_t> offsets;
   std::string text;   // after resets
@@ -69,8 +81,10 @@ struct Journal {
     std::vector<Received> received;
   };
   std::map<std::string, Reader> readers;
+  std::vector<LetterEnded> letters;
   std::vector<Answered> answered;
   std::map<std::string, std::string> questions;  // id → text
+  std::set<std::string> cancelled;               // questions whose asker went away
   std::vector<ToolCalled> tool_calls;
   std::vector<StreamSeen> streams;
   std::vector<std::string> strange;     // errors that no fault explains

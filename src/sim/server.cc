@@ -53,7 +53,6 @@ class Server::Process {
         workers_(machine.agenda, rng, kWorkerLagUs),
         model_loop_(machine.agenda, rng, kLoopLagUs),
         ids_(machine.clock, rng.next()),
-        streams_(machine.clock),
         model_(std::make_shared<SimModel>(model_loop_, rng, machine.faults)) {
     models_["chat"] = model_;
   }
@@ -69,8 +68,12 @@ class Server::Process {
     if (machine_.wrap_log) log_ = machine_.wrap_log(std::move(log_));
     QIAO_ASSIGN(broker_, Broker::open(*log_, broker_loop_, machine_.clock, ids_, metrics_,
                                       broker_options(snapshot_writer_)));
+    streams_ = std::make_unique<Streams>(machine_.clock, *broker_, broker_loop_, metrics_);
+    broker_->when_abandoned([this](const std::string& message_id) {
+      if (engine_) engine_->cancel(message_id);
+    });
     FlowServices services{*broker_,
-                          streams_,
+                          *streams_,
                           nullptr,
                           models_,
                           flow_loop_,
@@ -86,12 +89,13 @@ class Server::Process {
   }
   void stop(std::function<void()> stopped) {
     engine_->stop(kStopGraceMs, [this, stopped = std::move(stopped)] {
+      streams_->flush();
       static_cast<void>(broker_loop_.post([this, stopped] { broker_->stop(stopped); }));
     });
   }
   Log& log() { return *log_; }
   Broker& broker() { return *broker_; }
-  Streams& streams() { return streams_; }
+  Streams& streams() { return *streams_; }
   SimExecutor& writer() { return writer_; }
 
  private:
@@ -115,11 +119,11 @@ class Server::Process {
   SimExecutor model_loop_;
   IdMaker ids_;
   Metrics metrics_;
-  Streams streams_;
   std::shared_ptr<SimModel> model_;
   ModelSet models_;
   std::unique_ptr<Log> log_;
   std::unique_ptr<Broker> broker_;
+  std::unique_ptr<Streams> streams_;
   std::unique_ptr<FlowEngine> engine_;
 };
 

@@ -53,18 +53,35 @@ class HastyLog final : public PassingLog {
   }
 };
 
-// Stores acks as something that changes nothing: they are gone after the next start.
-class ForgetfulLog final : public PassingLog {
+// Stores one kind of record as something that changes nothing.
+template <class Dropped>
+class DroppingLog final : public PassingLog {
  public:
   using PassingLog::PassingLog;
   Result<std::uint64_t> append(std::vector<LogRecord> batch, AppendDone done) override {
-    const auto acked = static_cast<std::uint8_t>(Record(record::Acked{}).index());
+    const auto dropped = static_cast<std::uint8_t>(Record(Dropped{}).index());
     for (LogRecord& record : batch) {
-      if (record.kind == acked) record = encode(Record(record::Event{}));
+      if (record.kind == dropped) record = encode(Record(record::Event{}));
     }
     return log_->append(std::move(batch), std::move(done));
   }
   Status save_snapshot(const Snapshot&) override { return {}; }
+};
+
+// Stores every lease as a first attempt.
+class MiscountingLog final : public PassingLog {
+ public:
+  using PassingLog::PassingLog;
+  Result<std::uint64_t> append(std::vector<LogRecord> batch, AppendDone done) override {
+    const auto leased = static_cast<std::uint8_t>(Record(record::Leased{}).index());
+    for (LogRecord& record : batch) {
+      if (record.kind != leased) continue;
+      Result<Record> changed = decode_record(record);
+      std::get<record::Leased>(*changed).attempt = 1;
+      record = encode(*changed);
+    }
+    return log_->append(std::move(batch), std::move(done));
+  }
 };
 
 template <class Planted>
@@ -127,9 +144,22 @@ TEST_F(SimulationTest, FindsALogThatAcksBeforeTheDiskHasIt) {
 }
 
 TEST_F(SimulationTest, FindsALogThatForgetsAcks) {
-  const auto found = play_with<ForgetfulLog>();
+  const auto found = play_with<DroppingLog<record::Acked>>();
   EXPECT_TRUE(names(found, "acked_stays_acked"));
   EXPECT_TRUE(names(found, "one_end_per_group"));
+  EXPECT_TRUE(names(found, "nobody_is_forgotten"));
+}
+
+TEST_F(SimulationTest, FindsALogThatKeepsDeadLettersThatWereSentAgain) {
+  EXPECT_TRUE(names(play_with<DroppingLog<record::Removed>>(), "letter_has_one_fate"));
+}
+
+TEST_F(SimulationTest, FindsALogThatForgetsWhatJoined) {
+  EXPECT_TRUE(names(play_with<DroppingLog<record::Joined>>(), "nobody_is_forgotten"));
+}
+
+TEST_F(SimulationTest, FindsALogThatMiscountsAttempts) {
+  EXPECT_TRUE(names(play_with<MiscountingLog>(), "retries_follow_rules"));
 }
 
 TEST_F(SimulationTest, ACampaignNamesTheCommandThatReplays) {

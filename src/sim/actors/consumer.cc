@@ -6,36 +6,16 @@
 namespace qiao::sim {
 namespace {
 
-constexpr int kAckTriesMax = 4;
+constexpr int kTriesMax = 4;
 constexpr std::int64_t kWaitMs = 1'000;
+constexpr std::int64_t kJoinMs = 300;
 constexpr std::uint64_t kAgainMsMax = 500;
 constexpr std::uint64_t kWorkMsMax = 400;
 constexpr std::int64_t kExtendMs = 1'500;
+constexpr std::uint64_t kParkMsMax = 2'000;
 
 bool is_poison(const Message& message) {
   return message.text().starts_with("poison");
-}
-
-HandedOut entry_of(const Delivery& delivery, std::int64_t lease_ms, const World& world) {
-  HandedOut entry;
-  entry.group = delivery.group;
-  entry.conversation = delivery.message.conversation;
-  entry.offset = delivery.offset;
-  entry.lease = delivery.lease;
-  entry.id = delivery.message.id;
-  entry.at_ms = world.agenda.now_us() / 1'000;
-  entry.until_ms = entry.at_ms + lease_ms;
-  entry.life = world.server.life();
-  return entry;
-}
-
-// The newest entry of this lease, as the broker handed it out.
-HandedOut* find(Journal& journal, const LeaseRef& lease) {
-  const auto entry =
-      std::find_if(journal.handed_out.rbegin(), journal.handed_out.rend(), [&](const auto& one) {
-        return one.group == lease.group && one.offset == lease.offset && one.lease == lease.lease;
-      });
-  return entry == journal.handed_out.rend() ? nullptr : &*entry;
 }
 
 }  // namespace
@@ -64,19 +44,42 @@ void Consumer::lease() {
   const std::size_t count = 1 + rng_.below(3);
   world_.wire.call<std::vector<Delivery>>(
       [this, count](Broker& broker, Broker::Done<std::vector<Delivery>> done) {
-        broker.lease(
-            plan_.group.name, name_, count, kWaitMs,
-            [this, done = std::move(done)](Result<std::vector<Delivery>> deliveries) {
-              for (const Delivery& delivery : deliveries ? *deliveries : std::vector<Delivery>()) {
-                tell("is handed " + std::to_string(delivery.offset) + " attempt " +
-                     std::to_string(delivery.attempt));
-                world_.journal.handed_out.push_back(
-                    entry_of(delivery, plan_.group.lease_ms, world_));
-              }
-              done(std::move(deliveries));
-            });
+        broker.lease(plan_.group.name, LeaseWish{name_, count, kWaitMs, plan_.capacity},
+                     [this, done = std::move(done)](Result<std::vector<Delivery>> deliveries) {
+                       if (deliveries) {
+                         for (const Delivery& delivery : *deliveries) note(delivery);
+                       }
+                       done(std::move(deliveries));
+                     });
       },
       [this](Result<std::vector<Delivery>> deliveries) { leased(std::move(deliveries)); });
+}
+
+void Consumer::note(const Delivery& delivery) {
+  tell("is handed " + std::to_string(delivery.offset) + " attempt " +
+       std::to_string(delivery.attempt));
+  HandedOut entry;
+  entry.group = delivery.group;
+  entry.conversation = delivery.message.conversation;
+  entry.offset = delivery.offset;
+  entry.lease = delivery.lease;
+  entry.id = delivery.message.id;
+  entry.at_ms = world_.agenda.now_us() / 1'000;
+  entry.until_ms = entry.at_ms + plan_.group.lease_ms;
+  entry.life = world_.server.life();
+  entry.latest_ms = world_.clock.latest_ms();
+  entry.context_tokens = plan_.capacity.context_tokens;
+  for (const StoredMessage& follower : delivery.followers)
+    entry.followers.push_back(follower.offset);
+  world_.journal.handed_out.push_back(std::move(entry));
+}
+
+HandedOut* Consumer::entry_of(const LeaseRef& lease) {
+  std::vector<HandedOut>& all = world_.journal.handed_out;
+  const auto entry = std::find_if(all.rbegin(), all.rend(), [&](const HandedOut& one) {
+    return one.group == lease.group && one.offset == lease.offset && one.lease == lease.lease;
+  });
+  return entry == all.rend() ? nullptr : &*entry;
 }
 
 void Consumer::leased(Result<std::vector<Delivery>> deliveries) {
@@ -104,8 +107,37 @@ void Consumer::work() {
 
 void Consumer::handle(const Delivery& delivery) {
   if (is_poison(delivery.message) || (!settled_ && chance(0.1))) return give_back(delivery);
+  if (!settled_ && chance(plan_.parks)) return park(delivery);
   if (!settled_ && chance(0.1)) extend(delivery);
+  if (plan_.joins && chance(0.7)) {
+    const auto after =
+        delivery.followers.empty() ? delivery.offset : delivery.followers.back().offset;
+    return join(delivery, after, 1);
+  }
   finish(delivery, 1);
+}
+
+// Who does not know what has joined asks again, and never acks what it has not seen.
+void Consumer::join(const Delivery& delivery, std::optional<std::uint64_t> after, int tries) {
+  const LeaseRef lease = lease_of(delivery);
+  world_.wire.call<std::vector<StoredMessage>>(
+      [lease, after](Broker& broker, Broker::Done<std::vector<StoredMessage>> done) {
+        broker.join(lease, {kJoinMs, after}, std::move(done));
+      },
+      [this, delivery, lease, after, tries](const Result<std::vector<StoredMessage>>& joined) {
+        if (joined) {
+          HandedOut* const entry = entry_of(lease);
+          for (const StoredMessage& follower : *joined) {
+            tell("is joined by " + std::to_string(follower.offset));
+            if (entry != nullptr) entry->followers.push_back(follower.offset);
+          }
+          return finish(delivery, 1);
+        }
+        refused("join", joined.error());
+        if (joined.error().code == Code::kConflict) return;
+        if (tries >= kTriesMax) return give_back(delivery);
+        soon(kAgainMsMax, [this, delivery, after, tries] { join(delivery, after, tries + 1); });
+      });
 }
 
 Commit Consumer::outcome_of(const Delivery& delivery) const {
@@ -133,15 +165,7 @@ void Consumer::finish(const Delivery& delivery, int tries) {
       [this, lease, commit = outcome_of(delivery)](Broker& broker,
                                                    Broker::Done<std::vector<Published>> done) {
         broker.commit(commit, [this, lease, done = std::move(done)](auto result) {
-          if (result) {
-            Journal& journal = world_.journal;
-            tell("acked " + std::to_string(lease.offset));
-            if (!journal.group_acked
-                     .emplace(GroupOffset{lease.group, lease.offset}, journal.handed_out.size())
-                     .second)
-              journal.strange.push_back(name_ + ": acked twice: " + std::to_string(lease.offset));
-            if (HandedOut* const entry = find(journal, lease)) entry->ended = true;
-          }
+          if (result) acked(lease);
           done(std::move(result));
         });
       },
@@ -149,24 +173,61 @@ void Consumer::finish(const Delivery& delivery, int tries) {
         if (done) return;
         refused("ack", done.error());
         const bool gone = done.error().code == Code::kConflict;
-        if (!gone && tries < kAckTriesMax)
+        if (!gone && tries < kTriesMax)
           soon(kAgainMsMax, [this, delivery, tries] { finish(delivery, tries + 1); });
       });
 }
 
+void Consumer::acked(const LeaseRef& lease) {
+  Journal& journal = world_.journal;
+  tell("acked " + std::to_string(lease.offset));
+  const bool first =
+      journal.group_acked.emplace(GroupOffset{lease.group, lease.offset}, journal.handed_out.size())
+          .second;
+  if (!first) journal.strange.push_back(name_ + ": acked twice: " + std::to_string(lease.offset));
+  HandedOut* const entry = entry_of(lease);
+  if (entry == nullptr) return;
+  entry->ended = true;
+  entry->acked = true;
+}
+
+// Half of the failures leave the wait to the group's rules, by a class of error.
+Failure Consumer::failure_of(const Message& message) {
+  Failure failure;
+  failure.reason = "not now";
+  failure.counts = is_poison(message) || chance(0.5);
+  if (chance(0.5)) {
+    failure.error = chance(0.2) ? "refused" : "busy";
+  } else {
+    failure.delay_ms = 1 + static_cast<std::int64_t>(rng_.below(600));
+  }
+  return failure;
+}
+
 void Consumer::give_back(const Delivery& delivery) {
-  const LeaseRef lease = lease_of(delivery);
-  const std::int64_t delay_ms = chance(0.5) ? 0 : static_cast<std::int64_t>(rng_.below(600));
-  const bool counts = is_poison(delivery.message) || chance(0.5);
   world_.wire.call<void>(
-      [this, lease, delay_ms, counts](Broker& broker, Broker::Done<void> done) {
+      [this, lease = lease_of(delivery), failure = failure_of(delivery.message)](
+          Broker& broker, Broker::Done<void> done) {
         // It may go to the next one before its own caller is told.
-        HandedOut* const entry = find(world_.journal, lease);
+        HandedOut* const entry = entry_of(lease);
         if (entry != nullptr) entry->ended = true;
-        broker.nack(lease, delay_ms, counts, "not now", std::move(done));
+        broker.nack(lease, failure, std::move(done));
       },
       [this](const Status& given) {
         if (!given) refused("nack", given.error());
+      });
+}
+
+void Consumer::park(const Delivery& delivery) {
+  const auto rest_ms = 1 + static_cast<std::int64_t>(rng_.below(kParkMsMax));
+  world_.wire.call<void>(
+      [this, lease = lease_of(delivery), rest_ms](Broker& broker, Broker::Done<void> done) {
+        HandedOut* const entry = entry_of(lease);
+        if (entry != nullptr) entry->ended = true;
+        broker.park(lease, world_.clock.wall_ms() + rest_ms, "approval", std::move(done));
+      },
+      [this](const Status& parked) {
+        if (!parked) refused("park", parked.error());
       });
 }
 
@@ -177,7 +238,7 @@ void Consumer::extend(const Delivery& delivery) {
         const std::int64_t until_ms = world_.agenda.now_us() / 1'000 + kExtendMs;
         broker.extend(lease, kExtendMs,
                       [this, lease, until_ms, done = std::move(done)](auto until) {
-                        HandedOut* const entry = find(world_.journal, lease);
+                        HandedOut* const entry = entry_of(lease);
                         if (until && entry != nullptr) entry->until_ms = until_ms;
                         done(std::move(until));
                       });

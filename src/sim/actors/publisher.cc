@@ -5,6 +5,7 @@ namespace qiao::sim {
 namespace {
 
 constexpr std::uint64_t kAgainMsMax = 1'000;
+constexpr std::uint64_t kDelayMsMax = 3'000;
 
 }  // namespace
 
@@ -17,17 +18,26 @@ void Publisher::next() {
   if (index_ >= plan_.texts.size()) return;
   soon(settled_ ? 10 : plan_.pause_ms_max, [this] {
     world_.journal.sent[plan_.conversation].push_back(id());
+    make();
     send();
   });
 }
 
+void Publisher::make() {
+  message_ = text_message(plan_.subject, plan_.texts[index_], plan_.conversation);
+  message_.id = id();
+  message_.source = name_;
+  if (plan_.ranked) message_.priority = static_cast<std::uint8_t>(rng_.below(10));
+  delay_ms_ = chance(plan_.delayed) ? 1 + static_cast<std::int64_t>(rng_.below(kDelayMsMax)) : 0;
+}
+
+// The delay goes by the server's clock: a publisher's own may be an hour off here.
 void Publisher::send() {
-  Message message = text_message(plan_.subject, plan_.texts[index_], plan_.conversation);
-  message.id = id();
-  message.source = name_;
-  tell("publish " + message.id);
+  tell("publish " + message_.id);
   world_.wire.call<std::vector<Published>>(
-      [message](Broker& broker, Broker::Done<std::vector<Published>> done) {
+      [this, message = message_, delay_ms = delay_ms_](
+          Broker& broker, Broker::Done<std::vector<Published>> done) mutable {
+        if (delay_ms > 0) message.deliver_at_ms = world_.clock.wall_ms() + delay_ms;
         broker.publish({message}, std::move(done));
       },
       [this](Result<std::vector<Published>> published) { told(std::move(published)); });

@@ -10,6 +10,8 @@ struct PublisherPlan {
   std::string conversation;
   std::vector<std::string> texts;
   std::uint64_t pause_ms_max = 2'000;
+  bool ranked = false;  // some have a priority of their own
+  double delayed = 0;   // the share of those that are to be delivered later
 };
 
 // Publishes its texts one after the other, each under an id of its own, and tries again blindly
@@ -24,12 +26,15 @@ class Publisher final : public Actor {
 
  private:
   void next();
+  void make();
   void send();
   void told(Result<std::vector<Published>> published);
   [[nodiscard]] std::string id() const { return name_ + "-" + std::to_string(index_); }
 
   const PublisherPlan plan_;
   std::size_t index_ = 0;
+  Message message_;            // of now
+  std::int64_t delay_ms_ = 0;  // its delay
 };
 
 }  // namespace qiao::sim

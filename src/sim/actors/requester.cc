@@ -6,6 +6,8 @@ namespace {
 
 constexpr std::int64_t kTimeoutMs = 3'000;
 constexpr std::uint64_t kPauseMsMax = 3'000;
+constexpr double kCancelled = 0.2;
+constexpr std::uint64_t kCancelMsMax = 600;
 
 }  // namespace
 
@@ -26,6 +28,16 @@ void Requester::ask() {
           broker.request(question, kTimeoutMs, std::move(done));
         },
         [this, id](const Result<Message>& answer) { told(id, answer); }, 2 * kTimeoutMs);
+    if (!settled_ && chance(kCancelled)) change_mind(id);
+  });
+}
+
+void Requester::change_mind(const std::string& id) {
+  soon(kCancelMsMax, [this, id] {
+    world_.journal.cancelled.insert(id);
+    if (!world_.server.is_up()) return;
+    tell("cancels " + id);
+    world_.server.broker().cancel_request(id);
   });
 }
 
@@ -39,6 +51,9 @@ void Requester::told(const std::string& id, const Result<Message>& answer) {
     tell("asked twice");
   } else {
     refused("request", answer.error());
+    const bool cancelled = answer.error().code == Code::kCancelled;
+    if (cancelled && !world_.journal.cancelled.contains(id))
+      world_.journal.strange.push_back(name_ + ": " + id + " was cancelled by nobody");
   }
   ask();
 }

@@ -6,7 +6,7 @@
 namespace qiao::sim {
 
 // Asks questions by request-reply, each until one is answered: a question that failed is asked
-// again under a new id.
+// again under a new id. Of some it changes its mind before they are answered.
 class Requester final : public Actor {
  public:
   Requester(World& world, std::string name, std::uint64_t seed, std::string subject, int questions)
@@ -17,6 +17,7 @@ class Requester final : public Actor {
 
  private:
   void ask();
+  void change_mind(const std::string& id);
   void told(const std::string& id, const Result<Message>& answer);
 
   const std::string subject_;

@@ -9,7 +9,10 @@ constexpr std::int64_t kWatchMs = 400;
 }  // namespace
 
 void StreamReader::start() {
-  for (const std::string& id : ids_) watched_.emplace_back().seen.message_id = id;
+  for (const std::string& id : ids_) {
+    watched_.emplace_back().seen.message_id = id;
+    watched_.back().seen.reader = name_;
+  }
   watch();
 }
 
@@ -18,14 +21,9 @@ void StreamReader::watch() {
   world_.agenda.after_ms(kWatchMs, [this] { watch(); });
 }
 
-// What a reader had of a server that died is checked by itself.
 void StreamReader::follow(Watched& one) {
   if (one.seen.ended || !world_.server.is_up()) return;
-  if (one.life != world_.server.life()) {
-    if (!one.seen.offsets.empty()) world_.journal.streams.push_back(one.seen);
-    one = Watched{StreamSeen{one.seen.message_id, {}, "", "", false}, world_.server.life(), 0, 0,
-                  false};
-  }
+  if (std::exchange(one.life, world_.server.life()) != world_.server.life()) one.attached = false;
   if (one.attached && world_.faults.strikes(Fault::kStreamCut)) {
     world_.server.streams().detach(one.seen.message_id, one.reader);
     one.attached = false;
@@ -36,20 +34,25 @@ void StreamReader::follow(Watched& one) {
 void StreamReader::attach(Watched& one) {
   const std::uint64_t from = one.seen.offsets.empty() ? 0 : one.seen.offsets.back() + 1;
   const auto reader =
-      world_.server.streams().attach(one.seen.message_id, StreamPlace{one.attempt, from},
-                                     {[this, &one](const StreamEvent& e) { event(one, e); }});
+      world_.server.streams().attach(one.seen.message_id, StreamPlace{one.seen.attempt, from},
+                                     {[this, &one, life = one.life](const StreamEvent& e) {
+                                       if (life == world_.server.life()) event(one, e);
+                                     }});
   if (!reader) return refused("attach", reader.error());
   one.reader = *reader;
   one.attached = true;
 }
 
+// What came before, of another attempt, is void.
+void StreamReader::begin(Watched& one, std::uint32_t attempt) {
+  const bool told = one.seen.offsets.empty() || one.seen.ended;
+  if (!told) world_.journal.streams.push_back(one.seen);
+  one.seen = StreamSeen{name_, attempt, one.seen.message_id, {}, "", "", false};
+}
+
 void StreamReader::event(Watched& one, const StreamEvent& event) {
-  tell("sees " + one.seen.message_id + " at " + std::to_string(event.offset));
-  if (event.attempt != one.attempt) {
-    if (!one.seen.offsets.empty()) world_.journal.streams.push_back(one.seen);
-    one.seen = StreamSeen{one.seen.message_id, {}, "", "", false};
-    one.attempt = event.attempt;
-  }
+  tell("sees " + one.seen.message_id + " at " + to_text({event.attempt, event.offset}));
+  if (event.attempt != one.seen.attempt) begin(one, event.attempt);
   one.seen.offsets.push_back(event.offset);
   if (event.kind == StreamEvent::Kind::kReset) one.seen.text.clear();
   if (event.kind == StreamEvent::Kind::kText) one.seen.text += event.text;

@@ -7,9 +7,9 @@
 
 namespace qiao::sim {
 
-// Watches the answers to some messages while they are written; a cut connection is made anew from
-// the next offset. Each attempt at an answer is a stream of its own, from offset 0; here a stream
-// lives as long as its server.
+// Watches the answers to some messages while they are written. A connection that was cut, or ended
+// with its server, is made anew from the next offset of the attempt it was in. What it saw of each
+// attempt at an answer is an entry of the journal.
 class StreamReader final : public Actor {
  public:
   StreamReader(World& world, std::string name, std::uint64_t seed, std::vector<std::string> ids)
@@ -21,7 +21,6 @@ class StreamReader final : public Actor {
   struct Watched {
     StreamSeen seen;
     std::uint64_t life = 0;
-    std::uint32_t attempt = 0;  // whose events are seen
     Streams::ReaderId reader = 0;
     bool attached = false;
   };
@@ -30,6 +29,7 @@ class StreamReader final : public Actor {
   void follow(Watched& one);
   void attach(Watched& one);
   void event(Watched& one, const StreamEvent& event);
+  void begin(Watched& one, std::uint32_t attempt);
 
   const std::vector<std::string> ids_;
   std::deque<Watched> watched_;

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
 #include <map>
+#include <utility>
 
 #include "sim/checker.h"
 
@@ -16,7 +18,14 @@ class StreamIsWhole final : public Checker {
       if (const auto* published = std::get_if<record::Published>(&record))
         replies.emplace(published->message.id, published->message.text());
     }
+    std::map<std::pair<std::string, std::string>, std::uint32_t> attempts;
     for (const StreamSeen& seen : journal.streams) {
+      std::uint32_t& newest = attempts[{seen.reader, seen.message_id}];
+      if (seen.attempt <= newest && newest != 0) {
+        broken.push_back("the stream of " + seen.message_id + " went back to attempt " +
+                         std::to_string(seen.attempt));
+      }
+      newest = std::max(newest, seen.attempt);
       // Who follows from the first attempt on does not see the reset that opens it, at 0.
       std::uint64_t next = !seen.offsets.empty() && seen.offsets.front() == 1 ? 1 : 0;
       for (const std::uint64_t offset : seen.offsets) {
