@@ -7,7 +7,7 @@ JOBS ?= $(shell nproc)
 CHAT_MODEL ?= qwen2.5-coder-1.5b
 PORT ?= 7411
 
-.PHONY: run test build setup models bench crash-test soak fuzz format clean
+.PHONY: run test build setup models bench crash-test soak fuzz worker-murder sanitize format clean
 
 run: build
 	tools/run --chat-model $(CHAT_MODEL) --port $(PORT)
@@ -38,6 +38,13 @@ soak: build
 
 fuzz:
 	tools/fuzz $(ARGS)
+
+worker-murder: build
+	tools/worker_murder $(ARGS)
+
+# The suite under sanitizers: what it leaves out, and why, is said by tools/sanitize --help.
+sanitize:
+	tools/sanitize $(ARGS)
 
 format:
 	git ls-files 'src/*.h' 'src/*.cc' 'tests/*.cc' 'fuzz/*.cc' 'fuzz/*.h' | xargs clang-format-14 -i

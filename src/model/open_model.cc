@@ -27,8 +27,10 @@ Result<std::shared_ptr<Model>> open_in_process(const ModelOptions& options, cons
 Result<std::shared_ptr<Model>> open_worker(const ModelOptions& options, const Clock& clock,
                                            Metrics& metrics) {
   QIAO_TRY(model::check_gguf(options.path));
+  model::WorkerTimes times;
+  times.hang_ms = std::int64_t{options.hang_s} * 1'000;
   return std::shared_ptr<Model>(
-      std::make_shared<model::WorkerModel>(options, model::WorkerTimes(), clock, metrics));
+      std::make_shared<model::WorkerModel>(options, times, clock, metrics));
 }
 
 Status check(const ModelOptions& options) {

@@ -29,6 +29,7 @@ struct ModelOptions {
   std::int32_t context_tokens = 8192;  // shared by the slots
   std::size_t requests_max = 256;
   std::size_t memory_bytes_max = 0;  // of the worker; 0: file size × 2 + 2 GiB
+  int hang_s = 120;                  // a worker without a sign of life for so long is started again
   std::string url;                   // provider: base URL up to and with /v1
   std::string api_key_env;           // provider: name of the environment variable with the key
   std::string remote_name;           // provider: the model's name there

@@ -9,6 +9,7 @@ namespace {
 
 constexpr std::int64_t kThreadsMost = 1'024;
 constexpr std::int64_t kRequestsMost = 1 << 16;
+constexpr std::int64_t kHangMost = 86'400;  // a day
 
 template <class T>
 void take_integer(YamlReader& reader, const YamlNode& node, std::string_view key,
@@ -58,6 +59,7 @@ ModelOptions read_model(YamlReader& outer, const std::string& name, const YamlNo
   take_integer(reader, node, "context_tokens", kContextTokensMin, kContextTokensMax,
                options.context_tokens);
   take_integer(reader, node, "requests_max", 1, kRequestsMost, options.requests_max);
+  take_integer(reader, node, "hang_s", 1, kHangMost, options.hang_s);
   take_integer(reader, node, "memory_bytes_max", 0, INT64_MAX, options.memory_bytes_max);
   if (node.kind == YamlNode::Kind::kMap) check_engine(reader, node, options);
   outer.merge(reader);
