@@ -64,6 +64,9 @@ struct LeaseRef {
   std::uint64_t offset = 0;
   std::uint32_t attempt = 0;  // 0: any
   std::uint64_t lease = 0;    // 0: any, for callers that know the attempt alone
+  // Of an ack: the newest message of the lease that its holder knows. When more have joined, it is
+  // refused with `precondition`. None: whatever joined is acked.
+  std::optional<std::uint64_t> through = {};
 };
 inline LeaseRef lease_of(const Delivery& delivery) {
   return {delivery.group, delivery.offset, delivery.attempt, delivery.lease};

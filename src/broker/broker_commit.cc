@@ -96,6 +96,7 @@ Status Broker::Impl::add_leases(Commit& commit, Changes& changes) {
   std::vector<LeaseName> ended;
   for (LeaseRef& lease : commit.ack) {
     QIAO_TRY(check_lease(lease));
+    QIAO_TRY(check_known(lease));
     ended.emplace_back(lease.group, lease.offset);
     changes.rest.emplace_back(record::Acked{now, std::move(lease.group), lease.offset});
   }

@@ -152,6 +152,7 @@ class Broker::Impl : public std::enable_shared_from_this<Broker::Impl> {
   // Publish and commit (broker_commit.cc)
   Status prepare(Message& message);
   Status check_lease(const LeaseRef& lease);
+  Status check_known(const LeaseRef& lease);
   std::optional<std::uint64_t> published_before(const std::string& id);
   Status add_messages(Commit& commit, std::vector<Published>& published, Changes& changes);
   Status check_expected(const Message& message, std::optional<std::uint64_t> expected);

@@ -94,6 +94,21 @@ Result<std::vector<StoredMessage>> Broker::Impl::bodies_of(
   return out;
 }
 
+// What is past its deadline ends with the lease, unseen.
+Status Broker::Impl::check_known(const LeaseRef& lease) {
+  if (!lease.through) return {};
+  for (const std::uint64_t follower : state_.group(lease.group)->followers(lease.offset)) {
+    if (follower <= *lease.through) continue;
+    QIAO_ASSIGN(const MessagePtr message, body(follower));
+    if (message->deadline_ms != 0 && message->deadline_ms <= clock_.wall_ms()) continue;
+    return Error{Code::kPrecondition, "message " + std::to_string(follower) +
+                                          " has joined the lease of message " +
+                                          std::to_string(lease.offset) + " in group '" +
+                                          lease.group + "': join with 'after' tells of it"};
+  }
+  return {};
+}
+
 // Like the record of a lease, that of a joining is not waited for. Those that joined before come
 // again to who knows them up to `after` only.
 Result<std::vector<StoredMessage>> Broker::Impl::take_joinable(GroupState& group,

@@ -255,6 +255,8 @@ Status read_leases(const std::string& group, const Json* list, std::vector<Lease
     lease.group = group;
     Fields entry(item);
     read_lease(entry, lease);
+    if (const auto through = entry.integer("through", 0, INT64_MAX))
+      lease.through = static_cast<std::uint64_t>(*through);
     QIAO_TRY(entry.finish());
   }
   return {};

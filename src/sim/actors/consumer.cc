@@ -18,6 +18,11 @@ bool is_poison(const Message& message) {
   return message.text().starts_with("poison");
 }
 
+// The newest message of the lease that its holder knows.
+std::uint64_t newest_of(const Delivery& delivery) {
+  return delivery.followers.empty() ? delivery.offset : delivery.followers.back().offset;
+}
+
 }  // namespace
 
 void Consumer::start() {
@@ -109,40 +114,40 @@ void Consumer::handle(const Delivery& delivery) {
   if (is_poison(delivery.message) || (!settled_ && chance(0.1))) return give_back(delivery);
   if (!settled_ && chance(plan_.parks)) return park(delivery);
   if (!settled_ && chance(0.1)) extend(delivery);
-  if (plan_.joins && chance(0.7)) {
-    const auto after =
-        delivery.followers.empty() ? delivery.offset : delivery.followers.back().offset;
-    return join(delivery, after, 1);
-  }
+  if (plan_.joins && chance(0.7)) return join(delivery, 1);
   finish(delivery, 1);
 }
 
 // Who does not know what has joined asks again, and never acks what it has not seen.
-void Consumer::join(const Delivery& delivery, std::optional<std::uint64_t> after, int tries) {
+void Consumer::join(const Delivery& delivery, int tries) {
   const LeaseRef lease = lease_of(delivery);
   world_.wire.call<std::vector<StoredMessage>>(
-      [lease, after](Broker& broker, Broker::Done<std::vector<StoredMessage>> done) {
+      [lease, after = newest_of(delivery)](Broker& broker,
+                                           Broker::Done<std::vector<StoredMessage>> done) {
         broker.join(lease, {kJoinMs, after}, std::move(done));
       },
-      [this, delivery, lease, after, tries](const Result<std::vector<StoredMessage>>& joined) {
+      [this, delivery, lease, tries](const Result<std::vector<StoredMessage>>& joined) {
         if (joined) {
+          Delivery known = delivery;
           HandedOut* const entry = entry_of(lease);
           for (const StoredMessage& follower : *joined) {
             tell("is joined by " + std::to_string(follower.offset));
+            known.followers.push_back(follower);
             if (entry != nullptr) entry->followers.push_back(follower.offset);
           }
-          return finish(delivery, 1);
+          return finish(known, 1);
         }
         refused("join", joined.error());
         if (joined.error().code == Code::kConflict) return;
         if (tries >= kTriesMax) return give_back(delivery);
-        soon(kAgainMsMax, [this, delivery, after, tries] { join(delivery, after, tries + 1); });
+        soon(kAgainMsMax, [this, delivery, tries] { join(delivery, tries + 1); });
       });
 }
 
 Commit Consumer::outcome_of(const Delivery& delivery) const {
   Commit commit;
   commit.ack = {lease_of(delivery)};
+  commit.ack.front().through = newest_of(delivery);
   const auto add = [&](const std::string& subject, const std::string& prefix) {
     Message result = text_message(subject, "result of " + delivery.message.text(),
                                   delivery.message.conversation);
@@ -171,6 +176,7 @@ void Consumer::finish(const Delivery& delivery, int tries) {
       },
       [this, delivery, tries](const Result<std::vector<Published>>& done) {
         if (done) return;
+        if (done.error().code == Code::kPrecondition) return join(delivery, tries);
         refused("ack", done.error());
         const bool gone = done.error().code == Code::kConflict;
         if (!gone && tries < kTriesMax)

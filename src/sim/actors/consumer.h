@@ -2,7 +2,6 @@
 #pragma once
 
 #include <deque>
-#include <optional>
 
 #include "sim/actor.h"
 
@@ -33,7 +32,7 @@ class Consumer final : public Actor {
   void leased(Result<std::vector<Delivery>> deliveries);
   void work();
   void handle(const Delivery& delivery);
-  void join(const Delivery& delivery, std::optional<std::uint64_t> after, int tries);
+  void join(const Delivery& delivery, int tries);
   void finish(const Delivery& delivery, int tries);
   void acked(const LeaseRef& lease);
   void give_back(const Delivery& delivery);

@@ -258,7 +258,8 @@ LeaseRef Run::lease_of(Words& words, Status& status) {
 
 Status Run::ack(Words& words) {
   Status known;
-  const LeaseRef lease = lease_of(words, known);
+  LeaseRef lease = lease_of(words, known);
+  if (words.take_if("through")) lease.through = words.number("an offset");
   QIAO_TRY(words.finish());
   QIAO_TRY(known);
   return judge(bus_.call<void>([&](auto done) { bus_.broker().ack({lease}, done); }));
