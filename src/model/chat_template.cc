@@ -58,6 +58,11 @@ Result<std::string> apply(const std::string& name, const std::vector<Message>& m
                           bool assistant) {
   std::vector<std::string> markers;
   std::vector<llama_chat_message> chat;
+  if (name == kPlainTemplate) {
+    std::string all;
+    for (std::size_t i = 0; i < messages.size(); ++i) all += marker(i);
+    return all;
+  }
   std::size_t bytes = 256;
   for (std::size_t i = 0; i < messages.size(); ++i) markers.push_back(marker(i));
   for (std::size_t i = 0; i < messages.size(); ++i) {

@@ -19,6 +19,11 @@ struct PromptPart {
   bool markup = false;
 };
 
+// The chat template of a model that knows no conversations and only goes on with a text: the turns'
+// texts, one behind the other.
+inline constexpr const char* kPlainTemplate =
+    "{% for message in messages %}{{ message['content'] }}{% endfor %}";
+
 // The form in which one model was taught conversations. Takes the Jinja text of a GGUF and uses
 // llama.cpp's built-in form that it is recognised as; ChatML when there is none. Tools are
 // offered in the form Qwen and Hermes models were taught (<tools>, <tool_call>,

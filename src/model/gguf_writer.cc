@@ -67,6 +67,14 @@ void GgufWriter::set(const std::string& key, const std::vector<std::int32_t>& va
   gguf_set_arr_data(impl_->gguf.get(), key.c_str(), GGUF_TYPE_INT32, values.data(), values.size());
 }
 
+Status GgufWriter::copy_keys(const std::string& path) {
+  const std::unique_ptr<gguf_context, FreeGguf> source(
+      gguf_init_from_file(path.c_str(), {true, nullptr}));
+  if (source == nullptr) return Error{Code::kCorrupt, "cannot read the keys of " + path};
+  gguf_set_kv(impl_->gguf.get(), source.get());
+  return {};
+}
+
 Status GgufWriter::add_tensor(const std::string& name, const std::vector<std::int64_t>& shape,
                               bool half) {
   const bool fits = !shape.empty() && shape.size() <= 2 && name.size() < GGML_MAX_NAME &&

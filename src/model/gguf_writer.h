@@ -33,6 +33,10 @@ class GgufWriter {
   void set(const std::string& key, const std::vector<std::string>& values);
   void set(const std::string& key, const std::vector<std::int32_t>& values);
 
+  // Takes over all keys of the GGUF file `path` (its tensors are left alone); a key set later
+  // replaces its like.
+  Status copy_keys(const std::string& path);
+
   // `shape` as PyTorch has it, outermost first, one or two sides. `half`: binary16, else binary32.
   // Requires: a name not given before, of fewer than 64 bytes; positive sides.
   Status add_tensor(const std::string& name, const std::vector<std::int64_t>& shape, bool half);

@@ -33,7 +33,7 @@ void start_llama() {
   });
 }
 
-Result<LlamaWeights> load_weights(int fd, const std::string& path) {
+Result<LlamaWeights> load_weights(int fd, const std::string& path, LoadPart part) {
   start_llama();
   std::FILE* file = ::fdopen(fd, "rb");
   if (file == nullptr) {
@@ -42,6 +42,7 @@ Result<LlamaWeights> load_weights(int fd, const std::string& path) {
   }
   auto parameters = llama_model_default_params();
   parameters.n_gpu_layers = 0;
+  parameters.vocab_only = part == LoadPart::kVocabulary;
   LlamaWeights weights;
   try {
     weights.reset(llama_model_load_from_file_ptr(file, parameters));
@@ -56,6 +57,20 @@ Result<LlamaWeights> load_weights(int fd, const std::string& path) {
                                      ": it is damaged, of an unknown kind, or memory is short"};
   }
   return weights;
+}
+
+Status use_adapter(llama_model& model, llama_context& context, int fd, const std::string& path) {
+  std::FILE* file = ::fdopen(fd, "rb");
+  if (file == nullptr) {
+    ::close(fd);
+    return internal("no stream for " + path);
+  }
+  llama_adapter_lora* adapter = llama_adapter_lora_init_from_file_ptr(&model, file);
+  std::fclose(file);
+  float scale = 1;
+  if (adapter != nullptr && llama_set_adapters_lora(&context, &adapter, 1, &scale) == 0) return {};
+  return Error{Code::kCorrupt, "llama.cpp refuses the adapter " + path +
+                                   ": it is damaged or was made for another model"};
 }
 
 Result<LlamaRun> make_run(llama_model& model, const llama_context_params& parameters, int threads) {

@@ -34,7 +34,12 @@ void start_llama();
 
 // Loads the GGUF open as `fd` (which it closes), without opening any other file. `corrupt` when
 // llama.cpp refuses it.
-Result<LlamaWeights> load_weights(int fd, const std::string& path);
+enum class LoadPart { kAll, kVocabulary };
+Result<LlamaWeights> load_weights(int fd, const std::string& path, LoadPart part = LoadPart::kAll);
+
+// From now on the context runs with the LoRA adapter open as `fd` (which it closes); it lives as
+// long as the model. `corrupt` when it is damaged or belongs to another model.
+Status use_adapter(llama_model& model, llama_context& context, int fd, const std::string& path);
 
 // A context with `threads` threads of its own attached. `unavailable` when memory is short.
 struct LlamaRun {

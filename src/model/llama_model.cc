@@ -49,12 +49,15 @@ Status check_chat(const ModelOptions& options, const llama_model& weights) {
 
 }  // namespace
 
-Result<std::shared_ptr<LocalModel>> LlamaModel::open(const ModelOptions& options, int fd,
+Result<std::shared_ptr<LocalModel>> LlamaModel::open(const ModelOptions& options, ModelFiles files,
                                                      const Clock& clock) {
-  QIAO_ASSIGN(auto weights, load_weights(fd, options.path));
+  QIAO_ASSIGN(auto weights, load_weights(files.take_weights(), options.path));
   QIAO_TRY(check_chat(options, *weights));
   const auto bounds = bounds_for(options, *weights);
   QIAO_ASSIGN(auto run, make_chat_run(options, *weights, bounds));
+  if (files.adapter() >= 0) {
+    QIAO_TRY(use_adapter(*weights, *run.context, files.take_adapter(), options.adapter));
+  }
   if (llama_get_memory(run.context.get()) == nullptr) {
     return Error{Code::kUnsupported, "model " + options.name + " keeps no context"};
   }

@@ -25,7 +25,7 @@ namespace qiao::model {
 // `cancelled`. Do not destroy it in one of its callbacks.
 class LlamaModel final : public LocalModel {
  public:
-  static Result<std::shared_ptr<LocalModel>> open(const ModelOptions& options, int fd,
+  static Result<std::shared_ptr<LocalModel>> open(const ModelOptions& options, ModelFiles files,
                                                   const Clock& clock);
   ~LlamaModel() override;
 

@@ -20,7 +20,7 @@ class Sampler : public ::testing::Test {
   void SetUp() override {
     ModelOptions options;
     options.path = tiny_chat(folder_);
-    auto weights = load_weights(open_model_file(options).value(), options.path);
+    auto weights = load_weights(open_model_file(options.name, options.path).value(), options.path);
     ASSERT_TRUE(weights) << weights.error().message;
     weights_ = std::move(*weights);
   }

@@ -18,12 +18,24 @@ Result<GgufSummary> check_gguf(const std::string& /*path*/) {
   return without_llama();
 }
 
-Result<int> open_model_file(const ModelOptions& /*options*/) {
+ModelFiles::ModelFiles(ModelFiles&& other) noexcept
+    : weights_(other.weights_), adapter_(other.adapter_) {}
+ModelFiles::~ModelFiles() = default;
+
+int ModelFiles::take_weights() {
+  return weights_;
+}
+
+int ModelFiles::take_adapter() {
+  return adapter_;
+}
+
+Result<ModelFiles> open_model_files(const ModelOptions& /*options*/) {
   return without_llama();
 }
 
-Result<std::shared_ptr<LocalModel>> open_local(const ModelOptions& /*options*/, int /*fd*/,
-                                               const Clock& /*clock*/) {
+Result<std::shared_ptr<LocalModel>> open_local(const ModelOptions& /*options*/,
+                                               ModelFiles /*files*/, const Clock& /*clock*/) {
   return without_llama();
 }
 

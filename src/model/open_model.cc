@@ -18,15 +18,22 @@ Result<std::shared_ptr<Model>> open_scripted(const ModelOptions& options) {
   return std::shared_ptr<Model>(std::make_shared<ScriptedModel>(std::move(lines)));
 }
 
-Result<std::shared_ptr<Model>> open_in_process(const ModelOptions& options, const Clock& clock) {
+// What can be said of the files before anything runs them.
+Status check_files(const ModelOptions& options) {
   QIAO_TRY(model::check_gguf(options.path));
-  QIAO_ASSIGN(const int fd, model::open_model_file(options));
-  return model::open_local(options, fd, clock);
+  if (!options.adapter.empty()) QIAO_TRY(model::check_gguf(options.adapter));
+  return {};
+}
+
+Result<std::shared_ptr<Model>> open_in_process(const ModelOptions& options, const Clock& clock) {
+  QIAO_TRY(check_files(options));
+  QIAO_ASSIGN(auto files, model::open_model_files(options));
+  return model::open_local(options, std::move(files), clock);
 }
 
 Result<std::shared_ptr<Model>> open_worker(const ModelOptions& options, const Clock& clock,
                                            Metrics& metrics) {
-  QIAO_TRY(model::check_gguf(options.path));
+  QIAO_TRY(check_files(options));
   model::WorkerTimes times;
   times.hang_ms = std::int64_t{options.hang_s} * 1'000;
   return std::shared_ptr<Model>(

@@ -22,6 +22,7 @@ struct ModelOptions {
   std::string name;      // how flows call it: "chat"
   std::string engine;    // "worker" (default), "in-process", "provider", "scripted"
   std::string path;      // GGUF file, for worker and in-process; script YAML for scripted
+  std::string adapter;   // a LoRA's GGUF that the file runs with; "": none
   bool encoder = false;  // embed instead of generate
   std::string pooling;   // "cls" or "mean"; "": what the file says
   int threads = 0;       // 0: all cores but one, at least one; four at most for an encoder

@@ -5,6 +5,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <map>
@@ -54,14 +55,16 @@ class Channel {
       if (!read_some()) return std::nullopt;
     }
   }
-  // The descriptor that came along with a frame, or -1.
-  int take_descriptor() { return std::exchange(descriptor_, -1); }
+  // The descriptors that came along with a frame: the model's, perhaps its adapter's; -1: none.
+  ModelFiles take_files() {
+    return ModelFiles(std::exchange(files_[0], -1), std::exchange(files_[1], -1));
+  }
 
  private:
   bool read_some() {
     buffer_.resize(kReadBytes);
     iovec part{buffer_.data(), buffer_.size()};
-    alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))];
+    alignas(cmsghdr) char control[CMSG_SPACE(sizeof files_)];
     msghdr message{};
     message.msg_iov = &part;
     message.msg_iovlen = 1;
@@ -74,7 +77,8 @@ class Channel {
     if (n <= 0) return false;
     const cmsghdr* head = CMSG_FIRSTHDR(&message);
     if (head != nullptr && head->cmsg_type == SCM_RIGHTS) {
-      std::memcpy(&descriptor_, CMSG_DATA(head), sizeof descriptor_);
+      const std::size_t size = head->cmsg_len - CMSG_LEN(0);
+      std::memcpy(files_, CMSG_DATA(head), std::min(size, sizeof files_));
     }
     reader_.feed(std::string_view(buffer_).substr(0, static_cast<std::size_t>(n)));
     return true;
@@ -84,7 +88,7 @@ class Channel {
   std::mutex mutex_;
   FrameReader reader_;
   std::string buffer_;
-  int descriptor_ = -1;
+  int files_[2] = {-1, -1};
 };
 
 // Requests of the supervisor to the model and its answers back.
@@ -200,13 +204,13 @@ class Service {
 
 Result<std::shared_ptr<LocalModel>> open_restricted(Channel& channel, const Frame& frame,
                                                     const Clock& clock) {
-  const int file = channel.take_descriptor();
+  ModelFiles files = channel.take_files();
   QIAO_ASSIGN(const auto options, decode_options(frame.body));
-  if (frame.type != FrameType::kOpen || file < 0) {
+  if (frame.type != FrameType::kOpen || files.weights() < 0) {
     return Error{Code::kCorrupt, "a worker must be given a model first"};
   }
   QIAO_TRY(restrict_process(options.memory_bytes_max));
-  return open_local(options, file, clock);
+  return open_local(options, std::move(files), clock);
 }
 
 }  // namespace

@@ -163,6 +163,7 @@ Result<std::vector<std::vector<T>>> decode_lists(std::string_view body) {
 std::string encode_options(const ModelOptions& options) {
   return dump_json({{"name", options.name},
                     {"path", options.path},
+                    {"adapter", options.adapter},
                     {"encoder", options.encoder},
                     {"pooling", options.pooling},
                     {"threads", options.threads},
@@ -178,6 +179,7 @@ Result<ModelOptions> decode_options(std::string_view body) {
   ModelOptions options;
   options.name = fields.text("name");
   options.path = fields.text("path");
+  options.adapter = fields.text("adapter");
   options.encoder = fields.flag("encoder");
   options.pooling = fields.text("pooling");
   options.threads = fields.integer<int>("threads");

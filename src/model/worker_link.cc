@@ -51,22 +51,24 @@ ModelOptions with_memory(const ModelOptions& options, int file) {
   return full;
 }
 
-// The first frame, with the file. The socket is empty, so all of it goes at once.
-Status send_model(int socket, int file, const ModelOptions& options) {
+// The first frame, with the files. The socket is empty, so all of it goes at once.
+Status send_model(int socket, const ModelFiles& files, const ModelOptions& options) {
   std::string bytes;
-  append_frame(bytes, FrameType::kOpen, 0, encode_options(with_memory(options, file)));
+  append_frame(bytes, FrameType::kOpen, 0, encode_options(with_memory(options, files.weights())));
   iovec part{bytes.data(), bytes.size()};
-  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))]{};
+  const int sent_files[] = {files.weights(), files.adapter()};
+  const std::size_t size = sizeof(int) * (files.adapter() < 0 ? 1 : 2);
+  alignas(cmsghdr) char control[CMSG_SPACE(sizeof sent_files)]{};
   msghdr message{};
   message.msg_iov = &part;
   message.msg_iovlen = 1;
   message.msg_control = control;
-  message.msg_controllen = sizeof control;
+  message.msg_controllen = CMSG_SPACE(size);
   cmsghdr* head = CMSG_FIRSTHDR(&message);
   head->cmsg_level = SOL_SOCKET;
   head->cmsg_type = SCM_RIGHTS;
-  head->cmsg_len = CMSG_LEN(sizeof(int));
-  std::memcpy(CMSG_DATA(head), &file, sizeof file);
+  head->cmsg_len = CMSG_LEN(size);
+  std::memcpy(CMSG_DATA(head), sent_files, size);
   const ssize_t sent = ::sendmsg(socket, &message, MSG_NOSIGNAL);
   if (sent == static_cast<ssize_t>(bytes.size())) return {};
   return unavailable(std::string("cannot give a worker its model: ") + std::strerror(errno));
@@ -78,8 +80,7 @@ Result<std::unique_ptr<WorkerLink>> WorkerLink::start(const ModelOptions& option
   if (std::getenv(kWorkerVariable) != nullptr) {
     return Error{Code::kPrecondition, "a worker starts no workers of its own"};
   }
-  QIAO_ASSIGN(const int opened, open_model_file(options));
-  const Descriptor file(opened);
+  QIAO_ASSIGN(const ModelFiles files, open_model_files(options));
   int ends[2];
   if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) {
     return unavailable(std::string("no socket for a worker: ") + std::strerror(errno));
@@ -94,7 +95,7 @@ Result<std::unique_ptr<WorkerLink>> WorkerLink::start(const ModelOptions& option
   process.environment = {{kWorkerVariable, "1"}};
   QIAO_ASSIGN(auto started, ChildProcess::start(process));
   auto link = std::unique_ptr<WorkerLink>(new WorkerLink(std::move(started), ours.release()));
-  QIAO_TRY(send_model(link->socket(), file.get(), options));
+  QIAO_TRY(send_model(link->socket(), files, options));
   return link;
 }
 

@@ -20,7 +20,7 @@ namespace qiao::model {
 class WorkerLink {
  public:
   // Starts `options.worker_program` (this program when empty) with `worker --fd N` and gives it
-  // the open file of the model, so that it needs no right to open files.
+  // the open files of the model, so that it needs no right to open files.
   static Result<std::unique_ptr<WorkerLink>> start(const ModelOptions& options);
   ~WorkerLink();
   WorkerLink(const WorkerLink&) = delete;

@@ -224,6 +224,7 @@ Json to_json(const ModelOptions& options) {
     if (!value.empty()) json[key] = value;
   };
   put("path", options.path);
+  put("adapter", options.adapter);
   put("url", options.url);
   put("remote_name", options.remote_name);
   put("api_key_env", options.api_key_env);

@@ -38,6 +38,10 @@ void check_engine(YamlReader& reader, const YamlNode& node, const ModelOptions& 
   } else if (engine != "provider" && options.path.empty()) {
     reader.fault(node, "the model needs 'path', the file it is in");
   }
+  const bool local = engine == "worker" || engine == "in-process";
+  if (!options.adapter.empty() && (!local || options.encoder)) {
+    reader.fault(node, "'adapter' belongs to a chat model of a file");
+  }
   if (!options.pooling.empty() && options.pooling != "cls" && options.pooling != "mean") {
     reader.fault(node, "'pooling' is cls or mean");
   }
@@ -49,6 +53,7 @@ ModelOptions read_model(YamlReader& outer, const std::string& name, const YamlNo
   options.name = name;
   options.engine = reader.get_string("engine").value_or("worker");
   take(reader.get_string("path"), options.path);
+  take(reader.get_string("adapter"), options.adapter);
   take(reader.get_string("pooling"), options.pooling);
   take(reader.get_string("url"), options.url);
   take(reader.get_string("api_key_env"), options.api_key_env);
@@ -63,9 +68,9 @@ ModelOptions read_model(YamlReader& outer, const std::string& name, const YamlNo
   take_integer(reader, node, "memory_bytes_max", 0, INT64_MAX, options.memory_bytes_max);
   if (node.kind == YamlNode::Kind::kMap) check_engine(reader, node, options);
   outer.merge(reader);
-  if (!options.path.empty()) {
-    const std::string folder = std::filesystem::path(node.file).parent_path().string();
-    options.path = path_from(folder, options.path);
+  const std::string folder = std::filesystem::path(node.file).parent_path().string();
+  for (std::string* file : {&options.path, &options.adapter}) {
+    if (!file->empty()) *file = path_from(folder, *file);
   }
   return options;
 }

@@ -128,6 +128,12 @@ TEST_F(Config, ModelsAreCheckedKeyByKey) {
   EXPECT_NE(fault_of("models:\n  chat: { engine: provider }\n").find("'url'"), std::string::npos);
   EXPECT_NE(fault_of("models:\n  chat: { path: a, slots: 0 }\n").find("'slots' must be from 1"),
             std::string::npos);
+  EXPECT_EQ(load("models:\n  chat: { path: /m.gguf, adapter: /a/../l.gguf }\n")
+                ->models.at("chat")
+                .adapter,
+            "/l.gguf");
+  EXPECT_NE(fault_of("models:\n  encoder-en: { path: a, adapter: b }\n").find("'adapter'"),
+            std::string::npos);
   EXPECT_NE(fault_of("models: [ chat ]\n").find("must be a map"), std::string::npos);
 }
 
