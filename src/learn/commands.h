@@ -30,6 +30,8 @@ Status run_finetune(const Session& session, const std::vector<std::string>& argu
 Status run_eval(const Session& session, const std::vector<std::string>& arguments);
 Status run_distil(const Session& session, const std::vector<std::string>& arguments);
 Status run_pretrain(const Session& session, const std::vector<std::string>& arguments);
+Status run_instruct(const Session& session, const std::vector<std::string>& arguments);
+Status run_export(const Session& session, const std::vector<std::string>& arguments);
 Status run_compare(const Session& session, const std::vector<std::string>& arguments);
 Status run_sample(const Session& session, const std::vector<std::string>& arguments);
 Status run_example_verb(const Session& session, const std::vector<std::string>& arguments);

@@ -3,9 +3,9 @@
 
 #include <cstdlib>
 
-#include "learn/characters.h"
 #include "learn/curve_chart.h"
 #include "learn/gzip_reader.h"
+#include "learn/text_codec.h"
 
 namespace qiao::learn {
 namespace {
@@ -24,10 +24,14 @@ Curve curve_of(const Contestant& contestant, const Json& card) {
 
 Result<LanguageModelShape> shape_of_size(LanguageModelShape shape, std::int64_t weights) {
   std::int64_t nearest = -1;
-  const std::int64_t stride = shape.architecture == Architecture::kTransformer ? shape.heads : 4;
+  // A rotary head has an even width.
+  const std::int64_t stride = is_llama_like(shape.architecture) ? 2 * shape.heads
+                              : is_decoder(shape.architecture)  ? shape.heads
+                                                                : 4;
   for (std::int64_t width = stride; width <= kWidthMax; width += stride) {
     LanguageModelShape tried = shape;
     tried.width = width;
+    tried = completed(tried);
     QIAO_TRY(check_shape(tried));
     const std::int64_t off = count_weights(*make_language_model(tried, 0)) - weights;
     if (nearest >= 0 && std::abs(off) >= nearest) break;  // it only grows from here
@@ -40,7 +44,8 @@ Result<LanguageModelShape> shape_of_size(LanguageModelShape shape, std::int64_t 
 Result<std::vector<Contestant>> compare(Disk& disk, const CompareOptions& options,
                                         Progress& progress, const std::atomic<bool>& stop) {
   QIAO_ASSIGN(const std::string text, read_gzip_file(options.each.text, kTextBytesMax));
-  QIAO_ASSIGN(const Characters characters, Characters::of_text(text));
+  QIAO_ASSIGN(Characters characters, Characters::of_text(text));
+  const CharacterCodec codec(std::move(characters));
   QIAO_TRY(disk.make_directories(options.each.out));
   std::vector<Contestant> table;
   std::vector<Curve> curves;
@@ -48,7 +53,7 @@ Result<std::vector<Contestant>> compare(Disk& disk, const CompareOptions& option
     PretrainOptions own = options.each;
     own.out.append("/").append(name_of(architecture));
     own.shape.architecture = architecture;
-    own.shape.vocabulary = static_cast<std::int64_t>(characters.size());
+    own.shape.vocabulary = codec.size();
     QIAO_ASSIGN(own.shape, shape_of_size(own.shape, options.weights));
     QIAO_ASSIGN(const Json card, pretrain(disk, own, progress, stop));
     table.push_back({std::string(name_of(architecture)), own.shape.width,

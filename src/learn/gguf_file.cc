@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "base/disk.h"
+#include "model/gguf_values.h"
 
 namespace qiao::learn {
 namespace {
@@ -217,10 +218,12 @@ Result<model::Tensor> GgufFile::read(const std::string& name) {
     case kTensorQ8:
       size = count / kQ8Block * kQ8BlockBytes;
       break;
-    default:
-      return Error{Code::kUnsupported, "tensor " + name + " is quantised in a form (" +
-                                           std::to_string(slice.type) +
-                                           ") that training does not read; use an F16 file"};
+    default: {
+      auto told =
+          model::bytes_of_values(slice.type, count, static_cast<std::size_t>(slice.shape.back()));
+      if (!told) return std::move(told.error()).with("tensor " + name);
+      size = *told;
+    }
   }
   if (data_begin_ > bytes_.size() || slice.offset > bytes_.size() - data_begin_ ||
       size > bytes_.size() - data_begin_ - slice.offset) {
@@ -228,6 +231,10 @@ Result<model::Tensor> GgufFile::read(const std::string& name) {
   }
   const std::string_view bytes = std::string_view(bytes_).substr(data_begin_ + slice.offset, size);
   if (slice.type == kTensorQ8) return decode_q8(bytes, slice.shape, count, name);
+  if (slice.type != kTensorF32 && slice.type != kTensorF16 && slice.type != kTensorBf16) {
+    QIAO_ASSIGN(auto values, model::decode_values(slice.type, bytes, count));
+    return model::Tensor{slice.shape, std::move(values)};
+  }
   const auto type = slice.type == kTensorF32   ? model::ElementType::kFloat32
                     : slice.type == kTensorF16 ? model::ElementType::kFloat16
                                                : model::ElementType::kBfloat16;

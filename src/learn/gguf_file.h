@@ -14,8 +14,9 @@ namespace qiao::learn {
 inline constexpr std::size_t kGgufBytesMax = std::size_t{2} << 30;
 
 // A GGUF file (github.com/ggml-org/ggml, docs/gguf.md) read without ggml: keys and tensors as they
-// are named in the file. Tensors of F32, F16, BF16 and Q8_0 become binary32; others are
-// `unsupported`. Everything a damaged file can say wrong is `corrupt` with the key or tensor.
+// are named in the file. Tensors of F32, F16, BF16 and Q8_0 become binary32 by our own
+// hand, other kinds (Q4_K …) by ggml's where it is built in, else they are `unsupported`.
+// Everything a damaged file can say wrong is `corrupt` with the key or tensor.
 //
 // Holds the file in memory. Immutable after open(), thread-safe.
 class GgufFile final : public model::WeightFile {

@@ -76,6 +76,8 @@ const std::vector<Verb>& verbs() {
       {"eval", Text::kLearnEval, &run_eval},
       {"distil", Text::kLearnDistil, &run_distil},
       {"pretrain", Text::kLearnPretrain, &run_pretrain},
+      {"instruct", Text::kLearnInstruct, &run_instruct},
+      {"export", Text::kLearnExport, &run_export},
       {"compare", Text::kLearnCompare, &run_compare},
       {"sample", Text::kLearnSample, &run_sample},
       {"example", Text::kLearnExample, &run_example_verb},

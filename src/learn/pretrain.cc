@@ -3,6 +3,7 @@
 
 #include <ATen/Parallel.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <cstdio>
@@ -10,7 +11,7 @@
 #include <utility>
 
 #include "base/clock.h"
-#include "base/digest.h"
+#include "learn/decoder_gguf.h"
 #include "learn/gzip_reader.h"
 #include "learn/language_bundle.h"
 #include "learn/optimiser.h"
@@ -18,6 +19,7 @@
 #include "learn/run_folder.h"
 #include "learn/seeds.h"
 #include "learn/text_blocks.h"
+#include "learn/token_corpus.h"
 
 namespace qiao::learn {
 namespace {
@@ -34,17 +36,11 @@ std::string fixed(double value) {
   return text;
 }
 
-struct Corpus {
-  std::string sha256;
-  std::vector<std::int64_t> train;
-  std::vector<std::int64_t> held_out;
-};
-
 // One run of pretrain().
 class Pretrainer {
  public:
   Pretrainer(Disk& disk, const PretrainOptions& options, Progress& progress,
-             const std::atomic<bool>& stop, Corpus corpus, LanguageBundle bundle)
+             const std::atomic<bool>& stop, TokenCorpus corpus, LanguageBundle bundle, Json origin)
       : disk_(disk),
         options_(options),
         progress_(progress),
@@ -52,11 +48,12 @@ class Pretrainer {
         folder_(disk, options.out),
         corpus_(std::move(corpus)),
         bundle_(std::move(bundle)),
+        origin_(std::move(origin)),
         optimiser_(learning_weights(*bundle_.model), adam_options(options)) {}
 
   Result<Json> run() {
-    options_.bfloat16 = options_.bfloat16 && cpu_has_bfloat16() &&
-                        bundle_.shape.architecture == Architecture::kTransformer;
+    options_.bfloat16 =
+        options_.bfloat16 && cpu_has_bfloat16() && is_decoder(bundle_.shape.architecture);
     state_.identity = identity();
     state_.notes = {{"best", -1.0}, {"curve", Json::array()}, {"seconds", 0.0}};
     QIAO_TRY(folder_.begin(options_.resume, options_.steps, state_, optimiser_, progress_));
@@ -94,8 +91,12 @@ class Pretrainer {
 
   [[nodiscard]] Json identity() const {
     return {{"text", corpus_.sha256},
+            {"separator", options_.separator},
+            {"base", origin_},
             {"shape", to_json(bundle_.shape)},
+            {"context", length()},
             {"batch", options_.batch},
+            {"at_once", options_.at_once},
             {"steps", options_.steps},
             {"rate", options_.rate},
             {"warmup", options_.warmup},
@@ -111,6 +112,11 @@ class Pretrainer {
     return stop_.load() || (options_.stop_after > 0 && state_.step == options_.stop_after);
   }
 
+  // Tokens of one stretch of text.
+  [[nodiscard]] std::int64_t length() const {
+    return std::min(options_.shape.context, bundle_.shape.context);
+  }
+
   // The time of learning goes into the state before it is saved.
   void note_seconds() {
     state_.notes["seconds"] = json_number(state_.notes, "seconds").value_or(0) + seconds_;
@@ -123,25 +129,39 @@ class Pretrainer {
     return torch::nn::functional::cross_entropy(scores.flatten(0, 1), blocks.targets.flatten());
   }
 
+  // Computes `at_once` stretches at a time; the gradient is that of all together.
+  Result<double> add_gradients(const Blocks& blocks) {
+    bundle_.model->train();
+    optimiser_.zero_gradients();
+    const std::int64_t rows = blocks.ids.size(0);
+    const std::int64_t stride = options_.at_once > 0 ? options_.at_once : rows;
+    double sum = 0;
+    for (std::int64_t at = 0; at < rows; at += stride) {
+      const std::int64_t some = std::min(stride, rows - at);
+      const double share = double(some) / double(rows);
+      const torch::Tensor loss =
+          loss_of({blocks.ids.narrow(0, at, some), blocks.targets.narrow(0, at, some)}) * share;
+      const double value = loss.item<double>();
+      if (!std::isfinite(value)) {
+        return Error{Code::kModelFailed, "the loss is not a number at step " +
+                                             std::to_string(state_.step) + ": lower --rate"};
+      }
+      loss.backward();
+      sum += value;
+    }
+    return sum;
+  }
+
   Status learn() {
     const Clock::time_point begin = Clock::now();
     const auto seed = mix_seed(static_cast<std::uint64_t>(options_.seed),
                                static_cast<std::uint64_t>(state_.step));
     torch::manual_seed(seed);
-    const Blocks blocks = random_blocks(corpus_.train, options_.batch, bundle_.shape.context, seed);
-    bundle_.model->train();
-    optimiser_.zero_gradients();
-    const torch::Tensor loss = loss_of(blocks);
-    const double value = loss.item<double>();
-    if (!std::isfinite(value)) {
-      return Error{Code::kModelFailed, "the loss is not a number at step " +
-                                           std::to_string(state_.step) + ": lower --rate"};
-    }
-    loss.backward();
+    const Blocks blocks = random_blocks(corpus_.train, options_.batch, length(), seed);
+    QIAO_ASSIGN(loss_, add_gradients(blocks));
     const double share = warmup_cosine(state_.step, options_.steps, options_.warmup, kRateFloor);
     QIAO_TRY(optimiser_.step(options_.rate * share));
-    progress_.step(state_.step + 1, value, blocks.ids.numel());
-    loss_ = value;
+    progress_.step(state_.step + 1, loss_, blocks.ids.numel());
     seconds_ += std::chrono::duration<double>(Clock::now() - begin).count();
     return {};
   }
@@ -150,16 +170,14 @@ class Pretrainer {
   double held_out_loss(bool all) {
     const torch::NoGradGuard no_grad;
     bundle_.model->eval();
-    const auto length = static_cast<std::size_t>(bundle_.shape.context);
-    const std::size_t batch = static_cast<std::size_t>(options_.batch) * length;
+    const std::size_t batch = static_cast<std::size_t>(options_.batch * length());
     const std::size_t batches = (corpus_.held_out.size() - 1) / batch + 1;
     const std::size_t stride =
         all ? 1 : std::max<std::size_t>(1, batches / static_cast<std::size_t>(kLookBatches));
     double sum = 0;
     std::int64_t count = 0;
     for (std::size_t i = 0; i < batches; i += stride) {
-      const Blocks blocks =
-          next_blocks(corpus_.held_out, options_.batch, bundle_.shape.context, i * batch);
+      const Blocks blocks = next_blocks(corpus_.held_out, options_.batch, length(), i * batch);
       if (blocks.ids.size(0) == 0) break;
       sum += loss_of(blocks).item<double>() * double(blocks.ids.numel());
       count += blocks.ids.numel();
@@ -174,17 +192,33 @@ class Pretrainer {
         {{"step", state_.step}, {"loss", loss_}, {"held_out", held_out}});
     progress_.note(tr(progress_.language(), Text::kLearnPretrainStep,
                       {std::to_string(state_.step), fixed(loss_), fixed(held_out)}));
+    QIAO_TRY(show());
     if (best >= 0 && held_out >= best) return {};
     state_.notes["best"] = held_out;
     state_.notes["best_step"] = state_.step;
     return save_language_bundle(disk_, folder_.path(), bundle_);
   }
 
+  // Lets the model go on with the beginning of the held-out text.
+  Status show() {
+    constexpr std::size_t kPromptTokens = 8;
+    SampleOptions options{"", options_.written, 0.8, options_.seed};
+    for (std::size_t i = 0; i < std::min(kPromptTokens, corpus_.held_out.size()); ++i) {
+      options.prompt += bundle_.codec->decode(corpus_.held_out[i]);
+    }
+    if (options_.written < 1 || options.prompt.empty()) return {};
+    QIAO_ASSIGN(const std::string text, sample(bundle_, options));
+    std::string line = options.prompt + text;
+    std::replace(line.begin(), line.end(), '\n', ' ');
+    progress_.note("  " + line);
+    return {};
+  }
+
   Json card(double loss) {
     const double seconds = json_number(state_.notes, "seconds").value_or(0) + seconds_;
-    const double tokens = double(options_.steps * options_.batch * bundle_.shape.context);
+    const double tokens = double(options_.steps * options_.batch * length());
     return {{"kind", "language-model"},
-            {"licence", ""},
+            {"licence", origin_.is_null() ? "" : json_string(origin_, "licence").value_or("")},
             {"data",
              {{"file", std::filesystem::path(options_.text).filename().string()},
               {"sha256", corpus_.sha256},
@@ -205,6 +239,12 @@ class Pretrainer {
     bundle_.model = best.model;
     bundle_.card = card(held_out_loss(true));
     QIAO_TRY(save_language_bundle(disk_, folder_.path(), bundle_));
+    if (is_decoder(bundle_.shape.architecture)) {
+      const std::string name = std::filesystem::path(options_.out).filename().string();
+      const auto exported =
+          export_decoder(disk_, folder_.path() + "/model.gguf", bundle_, GgufNumbers::kHalf, name);
+      if (!exported) progress_.note(exported.error().message);  // the bundle is whole without it
+    }
     QIAO_TRY(folder_.publish());
     return bundle_.card;
   }
@@ -214,8 +254,9 @@ class Pretrainer {
   Progress& progress_;
   const std::atomic<bool>& stop_;
   RunFolder folder_;
-  Corpus corpus_;
+  TokenCorpus corpus_;
   LanguageBundle bundle_;
+  Json origin_;  // the base, or null
   AdamW optimiser_;
   TrainState state_;
   double loss_ = 0;
@@ -223,49 +264,54 @@ class Pretrainer {
 };
 
 Status check_options(Disk& disk, const PretrainOptions& options) {
-  if (options.batch < 1 || options.steps < 1 || options.warmup < 0 || options.rate <= 0 ||
-      options.dropout < 0 || options.dropout >= 1 || options.held_out <= 0 ||
-      options.held_out >= 1) {
+  if (options.batch < 1 || options.at_once < 0 || options.shape.context < 1 || options.steps < 1 ||
+      options.warmup < 0 || options.rate <= 0 || options.dropout < 0 || options.dropout >= 1 ||
+      options.held_out <= 0 || options.held_out >= 1) {
     return invalid_argument("--batch, --steps, --rate, --dropout or --held-out is out of range");
   }
   return RunFolder(disk, options.out).check();
 }
 
-// The text as tokens, its end held out.
-Result<Corpus> cut_text(const PretrainOptions& options, const std::string& text,
-                        const Characters& characters) {
-  std::vector<std::int64_t> tokens = characters.encode(text);
-  const auto train = static_cast<std::ptrdiff_t>((1 - options.held_out) * double(tokens.size()));
-  Corpus corpus{sha256_hex(text),
-                {tokens.begin(), tokens.begin() + train},
-                {tokens.begin() + train, tokens.end()}};
-  const auto least = static_cast<std::size_t>(options.shape.context) + 1;
-  if (corpus.train.size() <= least || corpus.held_out.size() <= least) {
-    return invalid_argument(options.text + " is too short for a context of " +
-                            std::to_string(options.shape.context));
-  }
-  return corpus;
+// A model of chance over the characters of the text.
+Result<LanguageBundle> make_bundle(const PretrainOptions& options, const std::string& text) {
+  QIAO_ASSIGN(Characters characters, Characters::of_text(text));
+  auto codec = std::make_shared<CharacterCodec>(std::move(characters));
+  LanguageModelShape shape = options.shape;
+  shape.vocabulary = codec->size();
+  shape = completed(shape);
+  QIAO_TRY(check_shape(shape));
+  torch::manual_seed(mix_seed(static_cast<std::uint64_t>(options.seed), UINT64_MAX));
+  return LanguageBundle{shape, std::move(codec), make_language_model(shape, options.dropout), {}};
+}
+
+Result<LanguageBundle> take_base(const PretrainOptions& options, Json& origin) {
+  QIAO_ASSIGN(DecoderBase base, open_decoder(options.base, options.dropout));
+  origin = {{"name", base.name}, {"licence", base.licence}, {"sha256", base.sha256}};
+  return std::move(base.bundle);
 }
 
 }  // namespace
 
-Result<Json> pretrain(Disk& disk, const PretrainOptions& options, Progress& progress,
+Result<Json> pretrain(Disk& disk, const PretrainOptions& given, Progress& progress,
                       const std::atomic<bool>& stop) {
+  PretrainOptions options = given;
+  if (options.rate == 0) options.rate = options.base.empty() ? kRateFromNothing : kRateFromBase;
   QIAO_TRY(check_options(disk, options));
   QIAO_ASSIGN(const std::string text, read_gzip_file(options.text, kTextBytesMax));
-  QIAO_ASSIGN(Characters characters, Characters::of_text(text));
-  LanguageModelShape shape = options.shape;
-  shape.vocabulary = static_cast<std::int64_t>(characters.size());
-  QIAO_TRY(check_shape(shape));
-  QIAO_ASSIGN(Corpus corpus, cut_text(options, text, characters));
-  torch::manual_seed(mix_seed(static_cast<std::uint64_t>(options.seed), UINT64_MAX));
-  LanguageBundle bundle{
-      shape, std::move(characters), make_language_model(shape, options.dropout), {}};
-  progress.note(tr(progress.language(), Text::kLearnPretrainPlan,
-                   {name_of(shape.architecture), std::to_string(count_weights(*bundle.model)),
-                    std::to_string(corpus.train.size()), std::to_string(shape.vocabulary),
-                    std::to_string(at::get_num_threads())}));
-  Pretrainer pretrainer(disk, options, progress, stop, std::move(corpus), std::move(bundle));
+  Json origin;
+  QIAO_ASSIGN(LanguageBundle bundle,
+              options.base.empty() ? make_bundle(options, text) : take_base(options, origin));
+  const std::int64_t length = std::min(options.shape.context, bundle.shape.context);
+  QIAO_ASSIGN(TokenCorpus corpus,
+              make_corpus(text, *bundle.codec,
+                          {options.text, options.separator, options.held_out, length + 1}));
+  progress.note(
+      tr(progress.language(), Text::kLearnPretrainPlan,
+         {name_of(bundle.shape.architecture), std::to_string(count_weights(*bundle.model)),
+          std::to_string(corpus.train.size()), std::to_string(bundle.shape.vocabulary),
+          std::to_string(at::get_num_threads())}));
+  Pretrainer pretrainer(disk, options, progress, stop, std::move(corpus), std::move(bundle),
+                        std::move(origin));
   return pretrainer.run();
 }
 

@@ -10,19 +10,33 @@
 namespace qiao::learn {
 namespace {
 
+// `\\n` in a separator is a line's end.
+std::string with_line_ends(std::string text) {
+  for (std::size_t at = 0; (at = text.find("\\n", at)) != std::string::npos; ++at) {
+    text.replace(at, 2, "\n");
+  }
+  return text;
+}
+
 void declare(Arguments& arguments, PretrainOptions& options, std::string& architecture) {
   arguments.add("--text", "FILE", options.text, Text::kLearnTextHelp, true);
   arguments.add("--out", "BUNDLE", options.out, Text::kLearnOutHelp, true);
+  arguments.add("--base", "NAME|DIR", options.base, Text::kLearnBaseHelp);
+  arguments.add("--separator", "TEXT", options.separator, Text::kLearnSeparatorHelp);
   arguments.add("--arch", "NAME", architecture, Text::kLearnArchHelp);
   arguments.add("--layers", "N", options.shape.layers, Text::kLearnLayersHelp);
   arguments.add("--width", "N", options.shape.width, Text::kLearnWidthHelp);
   arguments.add("--heads", "N", options.shape.heads, Text::kLearnHeadsHelp);
+  arguments.add("--kv-heads", "N", options.shape.kv_heads, Text::kLearnKvHeadsHelp);
+  arguments.add("--inner", "N", options.shape.inner, Text::kLearnInnerHelp);
   arguments.add("--context", "N", options.shape.context, Text::kLearnContextHelp);
   arguments.add("--batch", "N", options.batch, Text::kLearnBlocksHelp);
+  arguments.add("--at-once", "N", options.at_once, Text::kLearnAtOnceHelp);
   arguments.add("--steps", "N", options.steps, Text::kLearnStepsHelp);
   arguments.add("--rate", "X", options.rate, Text::kLearnRateHelp);
   arguments.add("--dropout", "X", options.dropout, Text::kLearnDropoutHelp);
   arguments.add("--held-out", "X", options.held_out, Text::kLearnHeldOutHelp);
+  arguments.add("--write", "N", options.written, Text::kLearnWriteHelp);
   arguments.add("--seed", "N", options.seed, Text::kLearnSeedHelp);
   arguments.add("--stop-after", "N", options.stop_after, Text::kLearnStopAfterHelp);
   arguments.add_flag("--resume", options.resume, Text::kLearnResumeHelp);
@@ -45,6 +59,7 @@ Status run_pretrain(const Session& session, const std::vector<std::string>& word
     return {};
   }
   QIAO_ASSIGN(options.shape.architecture, parse_architecture(architecture));
+  options.separator = with_line_ends(options.separator);
   options.bfloat16 = !full_precision;
   set_threads(threads);
   SystemDisk disk;
@@ -62,7 +77,7 @@ Status run_sample(const Session& session, const std::vector<std::string>& words)
   Arguments arguments("train sample");
   arguments.add("--bundle", "BUNDLE", folder, Text::kLearnBundleHelp, true);
   arguments.add("--prompt", "TEXT", options.prompt, Text::kLearnPromptHelp);
-  arguments.add("--characters", "N", options.characters, Text::kLearnSampleLengthHelp);
+  arguments.add("--characters", "N", options.tokens, Text::kLearnSampleLengthHelp);
   arguments.add("--temperature", "X", options.temperature, Text::kLearnTemperatureHelp);
   arguments.add("--seed", "N", options.seed, Text::kLearnSeedHelp);
   QIAO_TRY(arguments.parse(words));

@@ -75,6 +75,43 @@ TEST_F(PretrainTest, AResumedRunEndsAsAnUnbrokenOne) {
   EXPECT_EQ(sum("unbroken"), sum("broken"));
 }
 
+TEST_F(PretrainTest, PartsOfAStepAddUpToTheStep) {
+  PretrainOptions whole = options("whole");
+  whole.steps = 8;
+  whole.dropout = 0;
+  PretrainOptions parts = whole;
+  parts.out = folder_ / "parts";
+  parts.at_once = 3;
+  const double one = json_number(run(whole).value(), "validation_loss").value();
+  const double other = json_number(run(parts).value(), "validation_loss").value();
+  EXPECT_NEAR(one, other, 1e-4);
+}
+
+TEST_F(PretrainTest, LearnsWhereTextsEnd) {
+  PretrainOptions wanted = options("bundle");
+  wanted.separator = "\n";
+  wanted.shape.architecture = Architecture::kLlama;
+  ASSERT_TRUE(run(wanted));
+  const LanguageBundle bundle = load_language_bundle(folder_ / "bundle").value();
+  EXPECT_EQ(sample(bundle, {"春眠", 30, 0, 1}).value(), "不觉晓abc");
+}
+
+TEST_F(PretrainTest, GoesOnFromABaseWithItsVocabulary) {
+  ASSERT_TRUE(run(options("base")));
+  std::string text;
+  for (int i = 0; i < 200; ++i) text += "晓眠不觉春?";  // the base knows no question mark
+  PretrainOptions more = options("more");
+  more.text = folder_.write("more.txt", text);
+  more.base = folder_ / "base";
+  more.steps = 60;
+  more.rate = 1e-2;
+  const auto card = run(more);
+  ASSERT_TRUE(card) << card.error().message;
+  const LanguageBundle bundle = load_language_bundle(folder_ / "more").value();
+  EXPECT_EQ(bundle.codec->size(), load_language_bundle(folder_ / "base").value().codec->size());
+  EXPECT_EQ(sample(bundle, {"晓眠", 3, 0, 1}).value(), "不觉春");
+}
+
 TEST_F(PretrainTest, ShortTextsAndTakenFoldersAreRefused) {
   PretrainOptions wrong = options("bundle");
   wrong.shape.context = 4000;
