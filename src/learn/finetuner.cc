@@ -19,9 +19,11 @@ namespace {
 
 constexpr std::size_t kBatchTokens = 4096;
 constexpr double kRateFloor = 0.02;  // of the highest, at the end
-// How many examples a run sees whose length is not told: many labels need more.
+// How many examples a run sees whose length is not told: many labels need more, and a head for
+// every piece more than one for the text.
 constexpr double kExamplesWanted = 20'000;
-constexpr double kExamplesPerLabel = 400;
+constexpr double kExamplesPerLabel = 600;
+constexpr double kTaggedWanted = 64'000;
 constexpr double kEpochsMin = 3;
 constexpr double kEpochsMax = 10;
 // Distillation (Hinton et al. 2015): how soft the teacher's answers are, and their part of the
@@ -67,8 +69,10 @@ torch::Tensor label_weights(const std::vector<Example>& examples, std::size_t la
   return used.mean() / used;
 }
 
-std::int64_t epochs_for(std::size_t rows, std::size_t labels) {
-  const double wanted = kExamplesWanted + kExamplesPerLabel * static_cast<double>(labels);
+std::int64_t epochs_for(Task task, std::size_t rows, std::size_t labels) {
+  const double wanted = task == Task::kTag
+                            ? kTaggedWanted
+                            : kExamplesWanted + kExamplesPerLabel * static_cast<double>(labels);
   const double epochs = std::round(wanted / static_cast<double>(rows));
   return static_cast<std::int64_t>(std::clamp(epochs, kEpochsMin, kEpochsMax));
 }
@@ -110,7 +114,9 @@ Status Finetuner::prepare() {
   };
   exam_ = ready(start_.dev);
   examples_ = ready(start_.train).examples;
-  if (options_.epochs == 0) options_.epochs = epochs_for(examples_.size(), bundle.labels.size());
+  if (options_.epochs == 0) {
+    options_.epochs = epochs_for(options_.task, examples_.size(), bundle.labels.size());
+  }
   options_.bfloat16 = options_.bfloat16 && cpu_has_bfloat16();
   class_weights_ = label_weights(examples_, bundle.labels.size(), options_.class_weights);
   for (std::int64_t epoch = 0; epoch < options_.epochs; ++epoch) {
