@@ -124,7 +124,7 @@ void Turn::committed(int tries, Result<std::vector<Published>> published) {
   }
   const Error& error = published.error();
   const bool refused = error.code == Code::kPrecondition || error.code == Code::kInvalidArgument;
-  if (refused && !commit_.receipts.empty()) {  // perhaps a bound of theirs: they are no condition
+  if (refused && !commit_.receipts.empty() && !parks_) {  // perhaps a bound of theirs
     commit_.receipts.clear();
     return send_commit(tries);
   }
