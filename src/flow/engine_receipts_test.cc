@@ -139,7 +139,8 @@ TEST_F(ReceiptsTest, ACrashAnywhereAsksNothingTwiceThatHasAReceipt) {
       const std::set<std::string> before = steps(rig);
       const auto asked = static_cast<std::size_t>(model_->asked);
       const std::size_t called = effects_.size();
-      ASSERT_LE(asked, count(before, "model.") + 1);
+      // One answer, and that of a rejected draft, may be on their way.
+      ASSERT_LE(asked, count(before, "model.") + (rejects ? 2 : 1));
       ASSERT_LE(called, count(before, "tool:") + 1);
       if (called > 0) {
         ASSERT_GE(count(before, "model."), 1U) << "a tool was called for a draft that may change";

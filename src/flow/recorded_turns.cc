@@ -31,18 +31,19 @@ class Past {
     state_.last_ms = entry.event.time_ms;
     if (state_.state == Conversation::State::kEnded) ended_at_ = entry.offset;
   }
-  // As a turn found it whose records begin at `offset`. What was said to the flow and not answered
-  // by then came later.
+  // As the turn of `question` found it, whose events begin at `offset`, behind its own reply. What
+  // was said to the flow and not answered by then came later.
   [[nodiscard]] std::shared_ptr<const Conversation> at(std::uint64_t offset,
-                                                       const std::string& id) const {
+                                                       const Message& question) const {
     auto conversation = std::make_shared<Conversation>(state_);
-    conversation->id = id;
+    conversation->id = question.conversation;
     for (const HistoryMessage& entry : messages_) {
       if (entry.offset >= offset) break;
       const bool from_user = entry.message.subject == config_.input;
       const bool ours = from_user ? answered_.contains(entry.message.id)
                                   : entry.message.subject == config_.output;
-      if (!ours || entry.offset < ended_at_) continue;
+      const bool own = entry.message.correlation == question.id;
+      if (!ours || own || entry.offset < ended_at_) continue;
       conversation->remember(RememberedMessage{entry.message.id, from_user, entry.message.text()});
     }
     return conversation;
@@ -80,7 +81,7 @@ Result<std::vector<RecordedTurn>> recorded_turns(History& history, const FlowCon
       RecordedTurn& turn = turns.emplace_back();
       turn.question = {question->offset, question->message};
       turn.began_ms = event.time_ms;
-      turn.before = past.at(entry.offset, question->message.conversation);
+      turn.before = past.at(entry.offset, question->message);
       past.answered(event.message_id);
       const auto merged = event.data.find("merged");
       for (const Json& id : merged != event.data.end() ? *merged : Json::array()) {
