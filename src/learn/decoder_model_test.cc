@@ -26,11 +26,11 @@ TEST_F(DecoderModelTest, SmolLm2HasLlamaCppsScores) {
   const auto ids = base->bundle.codec->encode("The capital of France is Paris. 你好").value();
   const auto distance = distance_to_llama(*base->bundle.model, path, "", ids);
   ASSERT_TRUE(distance) << distance.error().message;
-  EXPECT_LE(distance->difference, 1e-3) << "of " << distance->greatest;
+  EXPECT_LE(distance->difference, 1e-3 * distance->greatest) << "of " << distance->greatest;
   // The file as it is: llama.cpp rounds what meets a quantised weight to eight bits.
   const auto quantised = distance_to_llama(*base->bundle.model, options.path, "", ids);
   ASSERT_TRUE(quantised) << quantised.error().message;
-  EXPECT_LE(quantised->difference, 0.1 * quantised->greatest);
+  EXPECT_LE(quantised->difference, 0.2 * quantised->greatest);
 }
 
 TEST_F(DecoderModelTest, SmolLm2GoesOnSensibly) {
