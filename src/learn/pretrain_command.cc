@@ -11,11 +11,14 @@ namespace qiao::learn {
 namespace {
 
 // `\\n` in a separator is a line's end.
-std::string with_line_ends(std::string text) {
-  for (std::size_t at = 0; (at = text.find("\\n", at)) != std::string::npos; ++at) {
-    text.replace(at, 2, "\n");
+std::string with_line_ends(std::string_view text) {
+  std::string out;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const bool line_end = text.substr(i, 2) == "\\n";
+    out += line_end ? '\n' : text[i];
+    i += line_end ? 1 : 0;
   }
-  return text;
+  return out;
 }
 
 void declare(Arguments& arguments, PretrainOptions& options, std::string& architecture) {
