@@ -38,7 +38,7 @@ Result<LanguageModelShape> shape_of_size(LanguageModelShape shape, std::int64_t 
     nearest = std::abs(off);
     shape.width = width;
   }
-  return shape;
+  return completed(shape);
 }
 
 Result<std::vector<Contestant>> compare(Disk& disk, const CompareOptions& options,

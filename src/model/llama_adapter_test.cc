@@ -2,7 +2,6 @@
 // A chat model with a LoRA adapter beside it, in this process and in a worker.
 #include <gtest/gtest.h>
 
-
 #include "model/open_model.h"
 #include "model/testing/tiny_gguf.h"
 
