@@ -82,6 +82,7 @@ struct Journal {
   };
   std::map<std::string, Reader> readers;
   std::vector<LetterEnded> letters;
+  std::set<std::uint64_t> letters_asked;  // for which somebody asked for an end, heard or not
   std::vector<Answered> answered;
   std::map<std::string, std::string> questions;  // id → text
   std::set<std::string> cancelled;               // questions whose asker went away

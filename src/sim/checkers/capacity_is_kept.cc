@@ -6,13 +6,15 @@ namespace qiao::sim {
 namespace {
 
 // Its own estimate, as the documentation says it: four bytes of ASCII, or one other character.
-std::uint64_t tokens_of(const std::string& text) {
+std::uint64_t tokens_of(const Message& message) {
   std::uint64_t ascii = 0;
   std::uint64_t wide = 0;
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    ascii += byte < 0x80 ? 1 : 0;
-    wide += byte >= 0xc0 ? 1 : 0;
+  for (const Part& part : message.parts) {
+    for (const char c : part.data) {
+      const auto byte = static_cast<unsigned char>(c);
+      ascii += byte < 0x80 ? 1 : 0;
+      wide += byte >= 0xc0 ? 1 : 0;
+    }
   }
   return (ascii + 3) / 4 + wide;
 }
@@ -26,7 +28,7 @@ class CapacityIsKept final : public Checker {
     for (const HandedOut& one : journal.handed_out) {
       const Message* const message = log.message(one.offset);
       if (one.context_tokens == 0 || message == nullptr) continue;
-      const std::uint64_t tokens = tokens_of(message->text());
+      const std::uint64_t tokens = tokens_of(*message);
       if (tokens > one.context_tokens)
         broken.push_back(shown(one.group, one.offset) + " has " + std::to_string(tokens) +
                          " tokens, who got it can take " + std::to_string(one.context_tokens));

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <limits>
+#include <cstdint>
 #include <map>
 #include <set>
 #include <tuple>
@@ -12,9 +12,11 @@ namespace {
 
 using Rank = std::tuple<int, std::int64_t, std::uint64_t>;  // the smaller comes first
 
-Rank rank_of(std::uint64_t offset, const Message& message) {
-  const std::int64_t never = std::numeric_limits<std::int64_t>::max();
-  return {-int{message.priority}, message.deadline_ms == 0 ? never : message.deadline_ms, offset};
+// A group does not know the deadlines of those it begins with (docs/internals/delivery.md).
+Rank rank_of(std::uint64_t offset, const Message& message, std::uint64_t made_at) {
+  const bool known = message.deadline_ms != 0 && offset > made_at;
+  const std::int64_t deadline = known ? message.deadline_ms : INT64_MAX;
+  return {-int{message.priority}, deadline, offset};
 }
 
 // Of a group without lanes: what is ready for certain, by age. What rests until a time is left out,
@@ -63,7 +65,9 @@ class Ready {
     const Message* const message = log_.message(r.offset);
     for (const std::uint64_t older : ready_) {
       if (older >= r.offset || message == nullptr) break;
-      if (rank_of(older, *log_.message(older)) > rank_of(r.offset, *message)) continue;
+      if (rank_of(older, *log_.message(older), group_.made_at) >
+          rank_of(r.offset, *message, group_.made_at))
+        continue;
       broken.push_back(shown(r.group, r.offset) + " was handed out before " +
                        std::to_string(older) + ", which is older and as urgent");
       break;
