@@ -57,7 +57,9 @@ Status BenchRig::open() {
     options.sync = options_.fsync;
     QIAO_ASSIGN(log_, SegmentLog::open(disk_, options));
   }
-  QIAO_ASSIGN(broker_, Broker::open(*log_, loop_, clock_, ids_, metrics_));
+  BrokerOptions options;
+  options.body_cache_bytes = options_.body_cache_bytes;
+  QIAO_ASSIGN(broker_, Broker::open(*log_, loop_, clock_, ids_, metrics_, options));
   return {};
 }
 

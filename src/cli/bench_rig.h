@@ -21,6 +21,7 @@ struct BenchRigOptions {
   bool memory = false;    // a log in memory
   std::string directory;  // parent of the log's folder; "" = the system's temporary folder
   bool fsync = true;
+  std::size_t body_cache_bytes = BrokerOptions().body_cache_bytes;
 };
 
 // A whole broker as in the server, over a log of its own that goes when the rig goes. One thread
