@@ -211,9 +211,16 @@ void FlowEngine::Impl::cancel(const std::string& message_id) {
 // Only who waits at the gate is waited for.
 void FlowEngine::Impl::typing(const std::string& conversation, std::int64_t for_ms) {
   const auto gate = gates_.find(conversation);
-  if (gate == gates_.end()) return;
+  if (gate == gates_.end()) return remember_typing(conversation, for_ms);
   const auto keep = gate->second;
   keep->typing(for_ms);
+}
+
+void FlowEngine::Impl::remember_typing(const std::string& conversation, std::int64_t for_ms) {
+  const std::int64_t now_ms = services_.clock.wall_ms();
+  if (typing_.size() >= kTypingMax)
+    std::erase_if(typing_, [now_ms](const auto& entry) { return entry.second.until_ms <= now_ms; });
+  if (typing_.size() < kTypingMax) typing_[conversation] = {now_ms, now_ms + for_ms};
 }
 
 // ---- the public face: everything goes over the executor

@@ -173,6 +173,27 @@ TEST_F(SettleTest, WhoTypesIsWaitedFor) {
   EXPECT_THAT(rig_.replies(), ElementsAre("fixed words"));
 }
 
+// The message is stored and not yet at the gate when its author goes on.
+TEST_F(SettleTest, TypingIsNotLostBeforeTheGate) {
+  Message message = text_message(rig_.input, "fixed", "c1");
+  message.id = "m1";
+  rig_.broker->publish({std::move(message)}, [](const auto& done) { ASSERT_TRUE(done); });
+  rig_.engine->typing("c1", 1'500);
+  rig_.loop->run();
+  rig_.loop->advance_ms(1'400);
+  EXPECT_THAT(rig_.replies(), IsEmpty());
+  rig_.loop->advance_ms(200);
+  EXPECT_THAT(rig_.replies(), SizeIs(1));
+}
+
+TEST_F(SettleTest, TypingBeforeTheMessageIsOverWithIt) {
+  rig_.engine->typing("c1", 5'000);
+  rig_.loop->advance_ms(100);
+  rig_.say("fixed");
+  rig_.loop->advance_ms(900);
+  EXPECT_THAT(rig_.replies(), SizeIs(1));
+}
+
 TEST_F(SettleTest, TypingEndsAndHasItsBound) {
   rig_.say("fixed");
   rig_.engine->typing("c1", 5'000);

@@ -48,6 +48,7 @@ class FlowEngine::Impl : public std::enable_shared_from_this<FlowEngine::Impl> {
   void begin(std::shared_ptr<const Delivery> delivery);
   void admit(const std::shared_ptr<const Delivery>& delivery,
              const std::shared_ptr<Conversation>& conversation);
+  void remember_typing(const std::string& conversation, std::int64_t for_ms);
   void pass_gate(const Delivery& delivery, const std::shared_ptr<Conversation>& conversation);
   void run_turn(Delivery delivery, std::shared_ptr<Conversation> conversation);
   void leave_early(flow::Turn& turn);
@@ -87,6 +88,13 @@ class FlowEngine::Impl : public std::enable_shared_from_this<FlowEngine::Impl> {
       gates_;                                                   // those that wait, by conversation
   std::map<std::uint64_t, std::shared_ptr<flow::Turn>> turns_;  // by offset of the message
   std::map<std::string, std::deque<std::function<void()>>> busy_;  // what waits, by conversation
+  // Told of conversations without a gate: a message that came before may be on its way to one.
+  struct Typing {
+    std::int64_t told_ms = 0;   // wall clock
+    std::int64_t until_ms = 0;  // wall clock
+  };
+  static constexpr std::size_t kTypingMax = 10'000;
+  std::map<std::string, Typing> typing_;
   std::deque<std::string> left_;  // messages whose readers went away before their turn
   Executor::TimerId idle_timer_ = 0;
   bool stopping_ = false;

@@ -126,6 +126,9 @@ void FlowEngine::Impl::pass_gate(const Delivery& delivery,
     if (self->config_.turn.busy == Busy::kInterrupt) conversation->remember(said);  // superseded
     self->message_over(conversation->id);
   });
+  const auto told = typing_.extract(conversation->id);
+  if (told && told.mapped().told_ms >= delivery.message.time_ms)
+    gate->typing(told.mapped().until_ms - services_.clock.wall_ms());
 }
 
 void FlowEngine::Impl::run_turn(Delivery delivery, std::shared_ptr<Conversation> conversation) {
