@@ -6,7 +6,7 @@
 #include <cstdio>
 #include <filesystem>
 
-#include "flow/flow_config.h"
+#include "flow/config/flow_config.h"
 #include "fuzz_input.h"
 
 namespace {

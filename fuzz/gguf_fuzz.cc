@@ -3,7 +3,7 @@
 #include <cstdint>
 
 #include "fuzz_input.h"
-#include "model/gguf_check.h"
+#include "model/gguf/gguf_check.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const qiao::fuzz::InputFile file(qiao::fuzz::text_of(data, size));

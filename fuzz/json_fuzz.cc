@@ -4,8 +4,8 @@
 #include <cstdint>
 
 #include "fuzz_input.h"
-#include "server/message_body.h"
-#include "server/openai_request.h"
+#include "server/api/message_body.h"
+#include "server/openai/openai_request.h"
 
 namespace {
 

@@ -6,7 +6,7 @@
 
 #include "client/sse.h"
 #include "fuzz_input.h"
-#include "model/provider_sse.h"
+#include "model/provider/provider_sse.h"
 
 namespace {
 

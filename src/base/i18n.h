@@ -5,9 +5,9 @@
 #include <string>
 #include <string_view>
 
-namespace qiao {
+#include "base/language.h"
 
-enum class Language { kEnglish, kChinese };
+namespace qiao {
 
 // Every sentence the program says to people, one row each with both languages (messages.inc).
 enum class Text {
@@ -18,8 +18,5 @@ enum class Text {
 
 // The sentence in `language`, with {0}, {1} … replaced by `args`. Thread-safe.
 std::string tr(Language language, Text text, std::initializer_list<std::string_view> args = {});
-
-// From LC_ALL, LC_MESSAGES, LANG: Chinese when it begins with zh, else English.
-Language environment_language();
 
 }  // namespace qiao

@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "base/clock.h"
+#include "base/i18n.h"
 #include "base/random.h"
 #include "cli/conversation_text.h"
 #include "cli/display_width.h"

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "base/i18n.h"
 #include "base/yaml.h"
 #include "cli/exit_status.h"
 

@@ -12,10 +12,11 @@
 
 #include "base/clock.h"
 #include "base/disk.h"
+#include "base/i18n.h"
 #include "base/random.h"
 #include "cli/about.h"
 #include "cli/progress.h"
-#include "model/catalogue.h"
+#include "model/catalogue/catalogue.h"
 #include "server/config.h"
 #include "server/default_models.h"
 

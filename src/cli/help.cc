@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The texts of --help.
+#include "base/i18n.h"
 #include "cli/command.h"
 #include "cli/table.h"
 

@@ -6,8 +6,8 @@
 #include <filesystem>
 #include <fstream>
 
-#include "flow/flow_config.h"
-#include "flow/script.h"
+#include "flow/config/flow_config.h"
+#include "flow/replay/script.h"
 
 namespace qiao::cli {
 namespace {

@@ -4,8 +4,9 @@
 #include <chrono>
 #include <thread>
 
+#include "base/i18n.h"
 #include "cli/about.h"
-#include "model/catalogue.h"
+#include "model/catalogue/catalogue.h"
 #include "server/default_models.h"
 
 namespace qiao::cli {

@@ -7,7 +7,7 @@
 #include "base/clock.h"
 #include "base/metrics.h"
 #include "cli/session.h"
-#include "flow/flow_config.h"
+#include "flow/config/flow_config.h"
 #include "model/open_model.h"
 #include "understand/bundle_slot.h"
 #include "understand/understander.h"

@@ -4,6 +4,7 @@
 #include <CLI/CLI.hpp>
 #include <charconv>
 
+#include "base/i18n.h"
 #include "base/yaml.h"
 
 namespace qiao::cli {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/options.h"
+#include "base/i18n.h"
 
 #include <gtest/gtest.h>
 

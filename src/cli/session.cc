@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/session.h"
 
+#include "base/i18n.h"
 #include "cli/display_width.h"
 #include "cli/exit_status.h"
 

@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <thread>
 
+#include "base/i18n.h"
 #include "cli/display_width.h"
 #include "cli/message_text.h"
 #include "cli/table.h"

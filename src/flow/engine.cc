@@ -6,8 +6,8 @@
 #include <set>
 
 #include "base/logging.h"
+#include "flow/config/head_check.h"
 #include "flow/engine_impl.h"
-#include "flow/head_check.h"
 #include "flow/loop.h"
 
 namespace qiao {

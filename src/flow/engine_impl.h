@@ -9,11 +9,11 @@
 #include <vector>
 
 #include "flow/consumer.h"
-#include "flow/conversation.h"
 #include "flow/engine.h"
 #include "flow/parts.h"
-#include "flow/turn.h"
-#include "flow/turn_gate.h"
+#include "flow/turn/conversation.h"
+#include "flow/turn/turn.h"
+#include "flow/turn/turn_gate.h"
 #include "flow/work_pool.h"
 
 namespace qiao {

@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <set>
 
-#include "flow/replay.h"
+#include "flow/replay/replay.h"
 #include "flow/testing/flow_rig.h"
 
 namespace qiao {

@@ -3,9 +3,9 @@
 #include <cstdlib>
 
 #include "base/logging.h"
-#include "flow/approval.h"
 #include "flow/engine_impl.h"
 #include "flow/loop.h"
+#include "flow/turn/approval.h"
 #include "text/pii.h"
 
 namespace qiao {

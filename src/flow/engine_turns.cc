@@ -3,8 +3,8 @@
 #include "base/logging.h"
 #include "flow/engine_impl.h"
 #include "flow/loop.h"
-#include "flow/memory_rebuild.h"
-#include "flow/turn_receipts.h"
+#include "flow/turn/memory_rebuild.h"
+#include "flow/turn/turn_receipts.h"
 
 namespace qiao {
 namespace {

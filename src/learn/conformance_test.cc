@@ -4,8 +4,8 @@
 
 #include <filesystem>
 
-#include "learn/decoder_gguf.h"
-#include "learn/lora.h"
+#include "learn/files/decoder_gguf.h"
+#include "learn/models/lora.h"
 #include "learn/testing/chat_letters.h"
 #include "model/open_model.h"
 

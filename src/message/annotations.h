@@ -8,8 +8,8 @@
 #include <string_view>
 #include <vector>
 
-#include "base/i18n.h"
 #include "base/json.h"
+#include "base/language.h"
 
 namespace qiao {
 

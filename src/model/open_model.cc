@@ -3,12 +3,12 @@
 
 #include <utility>
 
-#include "model/gguf_check.h"
-#include "model/local_model.h"
+#include "model/gguf/gguf_check.h"
+#include "model/llama/local_model.h"
 #include "model/measured_model.h"
-#include "model/provider_model.h"
+#include "model/provider/provider_model.h"
 #include "model/scripted_model.h"
-#include "model/worker_model.h"
+#include "model/worker/worker_model.h"
 
 namespace qiao {
 namespace {

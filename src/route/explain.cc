@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "base/i18n.h"
 #include "route/condition.h"
 #include "route/route.h"
 

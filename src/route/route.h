@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
-#include "base/i18n.h"
 #include "base/json.h"
+#include "base/language.h"
 #include "base/result.h"
 #include "message/annotations.h"
 #include "message/message.h"

@@ -5,7 +5,7 @@
 #include <utility>
 
 #include "base/logging.h"
-#include "flow/head_check.h"
+#include "flow/config/head_check.h"
 
 namespace qiao::server {
 namespace {

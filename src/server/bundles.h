@@ -10,8 +10,8 @@
 #include "base/clock.h"
 #include "base/executor.h"
 #include "base/metrics.h"
-#include "flow/flow_config.h"
-#include "model/bundle_store.h"
+#include "flow/config/flow_config.h"
+#include "model/bundle/bundle_store.h"
 #include "understand/bundle_slot.h"
 
 namespace qiao::server {

@@ -7,8 +7,8 @@
 #include <string_view>
 #include <vector>
 
-#include "base/i18n.h"
 #include "base/json.h"
+#include "base/language.h"
 #include "base/result.h"
 #include "model/open_model.h"
 

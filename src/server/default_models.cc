@@ -5,7 +5,7 @@
 #include <optional>
 #include <vector>
 
-#include "model/catalogue.h"
+#include "model/catalogue/catalogue.h"
 
 namespace qiao {
 namespace {

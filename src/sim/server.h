@@ -8,7 +8,7 @@
 #include "base/random.h"
 #include "broker/broker.h"
 #include "broker/streams.h"
-#include "flow/flow_config.h"
+#include "flow/config/flow_config.h"
 #include "log/log.h"
 #include "sim/agenda.h"
 #include "sim/fault_plan.h"

@@ -2,8 +2,8 @@
 #pragma once
 
 #include "base/random.h"
+#include "flow/config/flow_config.h"
 #include "flow/engine.h"
-#include "flow/flow_config.h"
 
 namespace qiao::sim {
 

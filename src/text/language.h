@@ -4,7 +4,7 @@
 #include <optional>
 #include <string_view>
 
-#include "base/i18n.h"
+#include "base/language.h"
 
 namespace qiao {
 

@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "base/i18n.h"
+#include "base/language.h"
 #include "base/result.h"
 #include "model/model.h"
 

@@ -3,7 +3,7 @@
 
 #include <utility>
 
-#include "model/bundle_store.h"
+#include "model/bundle/bundle_store.h"
 
 namespace qiao {
 

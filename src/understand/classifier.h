@@ -8,8 +8,8 @@
 #include "base/clock.h"
 #include "base/metrics.h"
 #include "base/result.h"
+#include "model/bundle/text_head.h"
 #include "model/open_model.h"
-#include "model/text_head.h"
 
 namespace qiao {
 

@@ -5,7 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "base/clock.h"
-#include "model/bundle_store.h"
+#include "model/bundle/bundle_store.h"
 #include "model/testing/temp_folder.h"
 #include "model/testing/tiny_bundle.h"
 

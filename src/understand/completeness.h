@@ -10,7 +10,7 @@
 #include <string_view>
 #include <vector>
 
-#include "base/i18n.h"
+#include "base/language.h"
 #include "understand/linear_head.h"
 #include "understand/understander.h"
 

@@ -9,7 +9,7 @@
 #include <string_view>
 #include <vector>
 
-#include "base/i18n.h"
+#include "base/language.h"
 #include "base/result.h"
 #include "understand/bm25.h"
 #include "understand/fusion.h"

@@ -16,7 +16,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/metrics.h"
-#include "model/catalogue.h"
+#include "model/catalogue/catalogue.h"
 #include "model/open_model.h"
 #include "understand/sentiment_head.h"
 #include "understand/train_layer.h"

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "base/digest.h"
-#include "model/catalogue.h"
+#include "model/catalogue/catalogue.h"
 #include "model/open_model.h"
 
 namespace qiao {

@@ -7,9 +7,9 @@
 #include <string>
 
 #include "base/random.h"
-#include "learn/bundle.h"
-#include "learn/finetune.h"
-#include "learn/tensor_file.h"
+#include "learn/files/bundle.h"
+#include "learn/files/tensor_file.h"
+#include "learn/training/finetune.h"
 #include "model/testing/temp_folder.h"
 
 namespace qiao::learn::testing {
@@ -51,12 +51,13 @@ inline void write_letters_base(const TempFolder& folder, std::int64_t layers) {
   shape.positions = 32;
   shape.vocabulary = 10;
   const auto tokenizer =
-      WordPiece::make({"[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "a", "b", "c", "d", "e"}, {})
+      model::WordPiece::make(
+          {"[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "a", "b", "c", "d", "e"}, {})
           .value();
   torch::manual_seed(4);
   const Encoder encoder(shape, 0.0);
   folder.write("base/config.json", dump_json(config_of_shape(shape)));
-  folder.write("base/tokenizer.json", tokenizer_json(tokenizer));
+  folder.write("base/tokenizer.json", model::tokenizer_json(tokenizer));
   SystemDisk disk;
   ASSERT_TRUE(save_tensors(disk, folder / "base/model.safetensors", weights_of(encoder)));
   folder.write("train.jsonl", letters_rows(200, 1));

@@ -5,7 +5,7 @@
 #include <map>
 #include <string>
 
-#include "learn/language_model.h"
+#include "learn/models/language_model.h"
 #include "learn/testing/reference_encoder.h"
 
 namespace qiao::learn::testing {

@@ -8,7 +8,7 @@
 
 #include "base/clock.h"
 #include "base/metrics.h"
-#include "model/catalogue.h"
+#include "model/catalogue/catalogue.h"
 #include "model/open_model.h"
 
 namespace qiao::testing {

@@ -11,8 +11,8 @@
 
 #include "base/disk.h"
 #include "base/json.h"
-#include "model/safetensors_writer.h"
-#include "model/wordpiece.h"
+#include "model/bundle/safetensors_writer.h"
+#include "model/bundle/wordpiece.h"
 
 namespace qiao::testing {
 

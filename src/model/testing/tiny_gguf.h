@@ -9,8 +9,8 @@
 #include <vector>
 
 #include "base/random.h"
-#include "model/convert_bert.h"
-#include "model/gguf_writer.h"
+#include "model/convert/convert_bert.h"
+#include "model/gguf/gguf_writer.h"
 #include "model/testing/temp_folder.h"
 #include "model/testing/tiny_bert.h"
 

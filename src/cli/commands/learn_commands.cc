@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: Apache-2.0
+// train …, eval, distil: they run qiao-learn, the program that knows libtorch.
+#include <spawn.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+
+#include "base/i18n.h"
+#include "cli/command.h"
+
+namespace qiao::cli {
+namespace {
+
+using Arguments = std::vector<std::string>;
+
+constexpr const char* kProgram = "qiao-learn";
+constexpr int kSignalStatus = 128;  // as shells count a death by signal
+
+// Where QIAO_LEARN says, beside this program, or (a bare name) wherever the PATH has it.
+std::string learn_program() {
+  if (const char* given = std::getenv("QIAO_LEARN")) return given;
+  std::error_code fault;
+  const auto own = std::filesystem::read_symlink("/proc/self/exe", fault);
+  const auto beside = own.parent_path() / kProgram;
+  return !fault && ::access(beside.c_str(), X_OK) == 0 ? beside.string() : kProgram;
+}
+
+// The words without `--lang`, which the session has read already.
+Arguments without_language(const Arguments& words) {
+  Arguments out;
+  for (std::size_t i = 0; i < words.size(); ++i) {
+    if (words[i] == "--lang") {
+      ++i;
+    } else if (!words[i].starts_with("--lang=")) {
+      out.push_back(words[i]);
+    }
+  }
+  return out;
+}
+
+// Ctrl-C reaches both programs; the child saves its work, so we wait for it.
+class InterruptsLeftToTheChild {
+ public:
+  InterruptsLeftToTheChild() : before_(std::signal(SIGINT, SIG_IGN)) {}
+  ~InterruptsLeftToTheChild() { std::signal(SIGINT, before_); }
+  InterruptsLeftToTheChild(const InterruptsLeftToTheChild&) = delete;
+  InterruptsLeftToTheChild& operator=(const InterruptsLeftToTheChild&) = delete;
+
+ private:
+  void (*before_)(int);
+};
+
+// Starts the program with our own standard streams and waits for its end.
+Result<int> run_program(const Arguments& words) {
+  std::vector<char*> argv;
+  for (const std::string& word : words) argv.push_back(const_cast<char*>(word.c_str()));
+  argv.push_back(nullptr);
+  posix_spawnattr_t how;
+  sigset_t interrupts;
+  ::sigemptyset(&interrupts);
+  ::sigaddset(&interrupts, SIGINT);
+  ::posix_spawnattr_init(&how);
+  ::posix_spawnattr_setsigdefault(&how, &interrupts);
+  ::posix_spawnattr_setflags(&how, POSIX_SPAWN_SETSIGDEF);
+  const InterruptsLeftToTheChild ignored;
+  pid_t child = 0;
+  const int fault = ::posix_spawnp(&child, argv.front(), nullptr, &how, argv.data(), environ);
+  ::posix_spawnattr_destroy(&how);
+  if (fault != 0) {
+    return Error{Code::kUnsupported,
+                 std::string(kProgram) + " cannot be started (" + std::strerror(fault) +
+                     "): it is built where libtorch is found, see docs/learning.md"};
+  }
+  int status = 0;
+  while (::waitpid(child, &status, 0) < 0) {
+    if (errno != EINTR) return internal("lost the child process");
+  }
+  return WIFEXITED(status) ? WEXITSTATUS(status) : kSignalStatus + WTERMSIG(status);
+}
+
+Result<int> pass_on(Session& session, const std::string& verb, const Arguments& words) {
+  // It takes its language from the environment alone.
+  ::setenv("LC_ALL", session.language == Language::kChinese ? "zh_CN.UTF-8" : "C.UTF-8", 1);
+  std::fflush(nullptr);  // what we wrote stands before what it writes
+  Arguments all = without_language(words);
+  all.insert(all.begin(), {learn_program(), verb});
+  return run_program(all);
+}
+
+struct Row {
+  const char* name;
+  Text help;
+  const char* example;
+};
+
+constexpr std::array kRows = {
+    Row{"train finetune", Text::kLearnFinetune,
+        "qiao train finetune --base bge-small-zh --train train.jsonl --dev dev.jsonl --out "
+        "intents"},
+    Row{"train pretrain", Text::kLearnPretrain,
+        "qiao train pretrain --text input.txt --out shakespeare"},
+    Row{"train compare", Text::kLearnCompare,
+        "qiao train compare --text input.txt --arch rnn,lstm,transformer --out table"},
+    Row{"train sample", Text::kLearnSample,
+        "qiao train sample --bundle shakespeare --prompt \"ROMEO:\""},
+    Row{"train example", Text::kLearnExample, "qiao train example"},
+    Row{"eval", Text::kLearnEval, "qiao eval --bundle intents --data test.jsonl --json"},
+    Row{"distil", Text::kLearnDistil,
+        "qiao distil --teacher intents --train train.jsonl --dev dev.jsonl --out small"},
+};
+
+}  // namespace
+
+std::vector<Command> learn_commands() {
+  std::vector<Command> all;
+  for (const Row& row : kRows) {
+    const std::string name = row.name;
+    const std::string verb = name.substr(name.find(' ') + 1);  // npos + 1: the whole name
+    all.push_back({name, row.help, row.example, [](Options&) { return Action(); }, false,
+                   [verb](Session& session, const Arguments& words) {
+                     return pass_on(session, verb, words);
+                   }});
+  }
+  return all;
+}
+
+}  // namespace qiao::cli

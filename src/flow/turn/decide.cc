@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "flow/turn/decide.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <utility>
+
+namespace qiao::flow {
+namespace {
+
+// A running game is left only for a route that is named almost word for word.
+constexpr double kLeaveGameScore = 0.9;
+
+void take(Decision& decision, std::string tier, std::string route, std::string to,
+          std::string reason) {
+  decision.tier = std::move(tier);
+  decision.route = std::move(route);
+  decision.to = std::move(to);
+  decision.reason = std::move(reason);
+  decision.out_of_scope = false;
+}
+
+// A certain entry answers unless a rule or a clearer semantic route says otherwise; a related one
+// is better than no route at all.
+void apply_knowledge(const DecideInput& input, Decision& decision) {
+  if (input.hits.empty()) return;
+  const KnowledgeConfig& config = input.config.knowledge;
+  const KnowledgeHit& best = input.hits.front();
+  const bool nothing_else = decision.out_of_scope || decision.to.empty();
+  const bool rule = decision.tier == "rule" && !nothing_else;
+  const double like = input.seen.likes.empty() ? 0 : input.seen.likes[0].score;
+  const bool clearer = decision.tier == "semantic" && like > best.score;
+  const bool certain = best.score >= config.certain && !rule && !clearer;
+  const bool related = !certain && nothing_else && !config.to.empty();
+  if (!certain && !related) return;
+  const double needed = certain ? config.certain : config.related;
+  char scores[64];
+  std::snprintf(scores, sizeof scores, " score %.2f >= %.2f", best.score, needed);
+  take(decision, "knowledge", certain ? "knowledge" : "related", certain ? "knowledge" : config.to,
+       "entry " + best.entry->id + scores);
+  decision.threshold = needed;
+}
+
+bool is_entity_rule(const RouteTable& table, const std::string& name, const std::string& entity) {
+  const auto found = std::find_if(table.routes.begin(), table.routes.end(),
+                                  [&](const Route& route) { return route.name == name; });
+  return found != table.routes.end() && found->when && found->when->entity == entity;
+}
+
+// The answer to a question goes to the agent that asked.
+void apply_question(const DecideInput& input, const Asked& asked, Decision& decision) {
+  const auto& entities = input.seen.entities;
+  const bool answers = std::any_of(entities.begin(), entities.end(), [&](const Entity& entity) {
+    return entity.kind == asked.entity;
+  });
+  if (!answers || input.config.agent(asked.agent) == nullptr) return;
+  // A rule goes first, but not one that holds only because the entity is there: we asked for it.
+  if (decision.tier == "rule" &&
+      !is_entity_rule(input.config.routes, decision.route, asked.entity)) {
+    return;
+  }
+  if (decision.to == "agent." + asked.agent) return;
+  take(decision, "follow-up", asked.route, "agent." + asked.agent,
+       "the " + asked.entity + " that " + asked.agent + " asked for");
+}
+
+void apply_game(const DecideInput& input, Conversation& conversation, Decision& decision) {
+  const std::string agent = "agent." + conversation.game;
+  const bool named = decision.tier == "semantic" && !decision.scores.empty() &&
+                     decision.scores[0].score >= kLeaveGameScore;
+  if (!named && input.config.agent(conversation.game) != nullptr) {
+    return take(decision, "game", conversation.game_route, agent,
+                "the game " + conversation.game + " is running");
+  }
+  conversation.game_state = nullptr;  // the same game is begun anew
+  if (decision.to != agent) conversation.game.clear();
+}
+
+}  // namespace
+
+Decision decide(const DecideInput& input, Conversation& conversation) {
+  Decision decision = route(input.message, input.seen, input.config.routes);
+  const Asked asked = std::exchange(conversation.asked, {});
+  apply_knowledge(input, decision);
+  apply_question(input, asked, decision);
+  if (!conversation.game.empty()) apply_game(input, conversation, decision);
+  conversation.unknown = decision.out_of_scope ? conversation.unknown + 1 : 0;
+  return decision;
+}
+
+bool wants_to_end(const FlowConfig& config, const Annotations& seen) {
+  const EndConfig& end = config.end;
+  if (!end.intent || seen.intents.empty() || seen.intents[0].label != *end.intent) return false;
+  const double score = seen.intents[0].score;
+  const double needed = end.score > 0 ? end.score : config.routes.threshold;
+  const bool leads = seen.likes.empty() || score >= seen.likes[0].score;
+  return score >= needed && leads;
+}
+
+}  // namespace qiao::flow

@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "flow/turn/decide.h"
+
+#include <gtest/gtest.h>
+
+namespace qiao::flow {
+namespace {
+
+Route rule(std::string name, Condition when, std::string to) {
+  Route route;
+  route.name = std::move(name);
+  route.when = std::move(when);
+  route.to = std::move(to);
+  return route;
+}
+
+class DecideTest : public ::testing::Test {
+ protected:
+  DecideTest() {
+    Condition number;
+    number.entity = "order_number";
+    Condition angry;
+    angry.sentiment = "negative";
+    Route refund;
+    refund.name = "refund";
+    refund.like = {"refund"};
+    refund.to = "agent.returns";
+    Route unknown;
+    unknown.name = "unknown";
+    unknown.otherwise = true;
+    unknown.to = "human.desk";
+    config_.routes.routes = {rule("care", angry, "agent.care"),
+                             rule("order", number, "agent.order"), refund, unknown};
+    for (const char* name : {"care", "order", "returns", "chain"}) {
+      AgentConfig agent;
+      agent.name = name;
+      config_.agents.push_back(std::move(agent));
+    }
+    config_.intents = {{"bye", {"bye"}}};
+    config_.end.intent = "bye";
+    entry_.id = "days";
+  }
+  Decision decide_now() {
+    return decide({config_, text_message("f.in", "words"), seen_, hits_}, conversation_);
+  }
+  void sees_number() {
+    Entity number;
+    number.kind = "order_number";
+    number.value = "QX1";
+    seen_.entities = {number};
+  }
+
+  FlowConfig config_;
+  Annotations seen_;
+  KnowledgeEntry entry_;
+  std::vector<KnowledgeHit> hits_;
+  Conversation conversation_;
+};
+
+TEST_F(DecideTest, CountsMessagesThatNoRouteWasMadeFor) {
+  EXPECT_EQ(decide_now().route, "unknown");
+  EXPECT_EQ(decide_now().to, "human.desk");
+  EXPECT_EQ(conversation_.unknown, 2);
+  seen_.likes = {{"refund", 0.9}};
+  EXPECT_EQ(decide_now().route, "refund");
+  EXPECT_EQ(conversation_.unknown, 0);
+}
+
+TEST_F(DecideTest, ACertainEntryAnswers) {
+  hits_ = {{&entry_, 0.95, "how many days"}};
+  const Decision decision = decide_now();
+  EXPECT_EQ(decision.tier, "knowledge");
+  EXPECT_EQ(decision.route, "knowledge");
+  EXPECT_EQ(decision.reason, "entry days score 0.95 >= 0.90");
+  EXPECT_EQ(conversation_.unknown, 0);
+}
+
+TEST_F(DecideTest, ARuleOrAClearerRouteComesBeforeTheEntry) {
+  hits_ = {{&entry_, 0.95, "how many days"}};
+  seen_.likes = {{"refund", 0.97}};
+  EXPECT_EQ(decide_now().route, "refund");
+  seen_.likes = {{"refund", 0.94}};
+  EXPECT_EQ(decide_now().route, "knowledge");
+  seen_.sentiment = "negative";
+  seen_.sentiment_score = 0.99;
+  EXPECT_EQ(decide_now().route, "care");
+}
+
+TEST_F(DecideTest, ARelatedEntryIsBetterThanNoRoute) {
+  hits_ = {{&entry_, 0.6, "how many days"}};
+  EXPECT_EQ(decide_now().route, "unknown");
+  config_.knowledge.to = "agent.returns";
+  EXPECT_EQ(decide_now().route, "related");
+  EXPECT_EQ(decide_now().to, "agent.returns");
+}
+
+TEST_F(DecideTest, TheAnswerGoesToWhoAsked) {
+  conversation_.asked = {"order_number", "refund", "returns"};
+  sees_number();
+  const Decision decision = decide_now();  // the rule `order` would take it
+  EXPECT_EQ(decision.tier, "follow-up");
+  EXPECT_EQ(decision.to, "agent.returns");
+  EXPECT_TRUE(conversation_.asked.entity.empty());  // asked once, answered once
+  EXPECT_EQ(decide_now().route, "order");
+}
+
+TEST_F(DecideTest, AngerComesBeforeTheAnswer) {
+  conversation_.asked = {"order_number", "refund", "returns"};
+  sees_number();
+  seen_.sentiment = "negative";
+  seen_.sentiment_score = 0.99;
+  EXPECT_EQ(decide_now().route, "care");
+}
+
+TEST_F(DecideTest, ARunningGameGoesOn) {
+  conversation_.game = "chain";
+  conversation_.game_route = "games";
+  conversation_.game_state = Json{{"last", "x"}};
+  sees_number();
+  const Decision decision = decide_now();
+  EXPECT_EQ(decision.tier, "game");
+  EXPECT_EQ(decision.route, "games");
+  EXPECT_EQ(decision.to, "agent.chain");
+  EXPECT_EQ(conversation_.unknown, 0);
+}
+
+TEST_F(DecideTest, AGameIsLeftForARouteThatIsNamed) {
+  conversation_.game = "chain";
+  conversation_.game_state = Json{{"last", "x"}};
+  seen_.likes = {{"refund", 0.95}};
+  EXPECT_EQ(decide_now().route, "refund");
+  EXPECT_TRUE(conversation_.game.empty());
+  EXPECT_TRUE(conversation_.game_state.is_null());
+}
+
+TEST_F(DecideTest, TheWishToEndMustBeTheClearest) {
+  seen_.intents = {{"bye", 0.8}};
+  EXPECT_TRUE(wants_to_end(config_, seen_));
+  seen_.likes = {{"refund", 0.9}};
+  EXPECT_FALSE(wants_to_end(config_, seen_));
+  seen_.likes.clear();
+  config_.end.score = 0.9;
+  EXPECT_FALSE(wants_to_end(config_, seen_));
+  seen_.intents = {{"greeting", 0.99}, {"bye", 0.95}};
+  EXPECT_FALSE(wants_to_end(config_, seen_));
+}
+
+}  // namespace
+}  // namespace qiao::flow

@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "flow/turn/filter.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace qiao {
+namespace {
+
+using ::testing::HasSubstr;
+
+FilterInput input(std::string question, std::string draft, Language language) {
+  FilterInput input;
+  input.question = std::move(question);
+  input.draft = std::move(draft);
+  input.language = language;
+  return input;
+}
+
+std::vector<Verdict> run(const std::vector<FilterConfig>& filters, const FilterInput& input) {
+  std::vector<Verdict> verdicts;
+  bool done = false;
+  run_filters(filters, input, nullptr, [&](std::vector<Verdict> found) {
+    verdicts = std::move(found);
+    done = true;
+  });
+  EXPECT_TRUE(done);
+  return verdicts;
+}
+
+TEST(Filter, LanguageOfTheUser) {
+  EXPECT_TRUE(check_language(input("运费多少", "满九十九元包邮。", Language::kChinese)).passed);
+  EXPECT_FALSE(check_language(input("运费多少", "Free over 99 yuan.", Language::kChinese)).passed);
+  EXPECT_FALSE(check_language(input("cost?", "满九十九元包邮。", Language::kEnglish)).passed);
+  // A name or a number in the other language does not change the language of the answer.
+  EXPECT_TRUE(check_language(input("?", "您的 iPhone 15 已发货。", Language::kChinese)).passed);
+  EXPECT_TRUE(check_language(input("?", "42", Language::kChinese)).passed);
+}
+
+TEST(Filter, PersonalDataThatNobodyGave) {
+  EXPECT_FALSE(check_no_pii(input("hi", "Call 13812345678.", Language::kEnglish)).passed);
+  EXPECT_FALSE(check_no_pii(input("hi", "Write to ann@example.com.", Language::kEnglish)).passed);
+  EXPECT_TRUE(check_no_pii(input("I am 138 1234 5678", "Is 13812345678 right?", Language::kEnglish))
+                  .passed);
+  FilterInput given = input("hi", "Write to ann@example.com.", Language::kEnglish);
+  given.given = "Knowledge: ann@example.com";
+  EXPECT_TRUE(check_no_pii(given).passed);
+}
+
+TEST(Filter, LengthBoundsAndCutAnswers) {
+  FilterInput some = input("q", "one two three", Language::kEnglish);
+  some.tokens_max = 2;
+  EXPECT_TRUE(check_length(some).passed);
+  some.tokens_max = 1;
+  EXPECT_THAT(check_length(some).reason, HasSubstr("3 words"));
+  EXPECT_FALSE(check_length(input("q", "…!?", Language::kEnglish)).passed);
+  some.tokens_max = 100;
+  some.cut_off = true;
+  EXPECT_THAT(check_length(some).reason, HasSubstr("cut off"));
+}
+
+TEST(Filter, LoopsAreRejected) {
+  std::string loop;
+  for (int i = 0; i < 20; ++i) loop += "thank you very much for your order ";
+  EXPECT_FALSE(check_repetition(input("q", loop, Language::kEnglish)).passed);
+  EXPECT_TRUE(check_repetition(input("q",
+                                     "The parcel left our house on Monday and the courier brings "
+                                     "it to your door within three days.",
+                                     Language::kEnglish))
+                  .passed);
+}
+
+TEST(Filter, JsonForm) {
+  EXPECT_TRUE(check_json(input("q", R"({"a":1})", Language::kEnglish)).passed);
+  EXPECT_FALSE(check_json(input("q", "a: 1", Language::kEnglish)).passed);
+}
+
+TEST(Filter, RelevantByWordsInCommon) {
+  const std::string question = "How long does a refund take after I return the parcel?";
+  EXPECT_TRUE(check_relevant_words(
+                  input(question, "The refund takes three days after we have the parcel back.",
+                        Language::kEnglish))
+                  .passed);
+  EXPECT_FALSE(check_relevant_words(
+                   input(question, "Bananas grow best under warm tropical sunshine near oceans.",
+                         Language::kEnglish))
+                   .passed);
+  EXPECT_TRUE(check_relevant_words(input(question, "You're welcome!", Language::kEnglish)).passed);
+}
+
+TEST(Filter, RelevantByVectors) {
+  EXPECT_TRUE(check_relevant_vectors({{1, 0}, {0, 1}, {0.8F, 0.6F}}).passed);
+  EXPECT_FALSE(check_relevant_vectors({{1, 0}, {0.1F, 0.99F}, {0, 1}}).passed);
+}
+
+TEST(Filter, StopsAtTheFirstThatRejects) {
+  const auto verdicts = run({{"language", ""}, {"length", ""}, {"repetition", ""}},
+                            input("你好", "Hello there", Language::kChinese));
+  ASSERT_EQ(verdicts.size(), 1U);
+  EXPECT_EQ(verdicts[0].filter, "language");
+  EXPECT_FALSE(verdicts[0].passed);
+}
+
+TEST(Filter, RelevantIsAskedLastAndWithoutAnEncoderByWords) {
+  const auto verdicts =
+      run({{"relevant", ""}, {"language", ""}},
+          input("refund parcel days", "The refund takes three working days.", Language::kEnglish));
+  ASSERT_EQ(verdicts.size(), 2U);
+  EXPECT_EQ(verdicts[0].filter, "language");
+  EXPECT_EQ(verdicts[1].filter, "relevant");
+  EXPECT_TRUE(verdicts[1].passed);
+}
+
+}  // namespace
+}  // namespace qiao

@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "learn/commands/arguments.h"
+#include "base/i18n.h"
+
+#include <charconv>
+
+namespace qiao::learn {
+namespace {
+
+template <class T>
+Status set_number(T& into, const std::string& name, const std::string& value) {
+  T number{};
+  const char* end = value.data() + value.size();
+  const auto [stopped, fault] = std::from_chars(value.data(), end, number);
+  if (fault != std::errc() || stopped != end) {
+    return invalid_argument(name + " takes a number, not \"" + value + "\"");
+  }
+  into = number;
+  return {};
+}
+
+}  // namespace
+
+void Arguments::add(std::string name, std::string value, std::string& into, Text help,
+                    bool needed) {
+  options_.push_back({std::move(name), std::move(value), &into, help, needed});
+}
+void Arguments::add(std::string name, std::string value, std::int64_t& into, Text help) {
+  options_.push_back({std::move(name), std::move(value), &into, help});
+}
+void Arguments::add(std::string name, std::string value, double& into, Text help) {
+  options_.push_back({std::move(name), std::move(value), &into, help});
+}
+void Arguments::add_flag(std::string name, bool& into, Text help) {
+  options_.push_back({std::move(name), "", &into, help});
+}
+
+Arguments::Option* Arguments::find(std::string_view name) {
+  for (Option& option : options_) {
+    if (option.name == name) return &option;
+  }
+  return nullptr;
+}
+
+Status Arguments::set(const Option& option, const std::string& value) {
+  if (auto* const* text = std::get_if<std::string*>(&option.into)) {
+    **text = value;
+  } else if (auto* const* whole = std::get_if<std::int64_t*>(&option.into)) {
+    return set_number(**whole, option.name, value);
+  } else if (auto* const* real = std::get_if<double*>(&option.into)) {
+    return set_number(**real, option.name, value);
+  }
+  return {};
+}
+
+Status Arguments::parse(const std::vector<std::string>& arguments) {
+  for (std::size_t i = 0; i < arguments.size(); ++i) {
+    const std::string& word = arguments[i];
+    if (word == "--help" || word == "-h") {
+      help_wanted_ = true;
+      return {};
+    }
+    const std::size_t equals = word.starts_with("--") ? word.find('=') : std::string::npos;
+    Option* option = find(std::string_view(word).substr(0, equals));
+    if (option == nullptr && word == "--json") continue;  // where results are JSON in any case
+    if (option == nullptr) {
+      return invalid_argument(verb_ + " does not know \"" + word +
+                              "\"; --help shows what it takes");
+    }
+    option->given = true;
+    if (auto* const* flag = std::get_if<bool*>(&option->into)) {
+      **flag = true;
+      continue;
+    }
+    if (equals == std::string::npos && ++i == arguments.size()) {
+      return invalid_argument(word + " needs a value");
+    }
+    QIAO_TRY(set(*option, equals == std::string::npos ? arguments[i] : word.substr(equals + 1)));
+  }
+  for (const Option& option : options_) {
+    if (option.needed && !option.given) {
+      return invalid_argument(verb_ + " needs " + option.name + " " + option.value);
+    }
+  }
+  return {};
+}
+
+std::string Arguments::help(Language language) const {
+  std::string out = "qiao " + verb_;
+  for (const Option& option : options_) {
+    if (option.needed) out += " " + option.name + " " + option.value;
+  }
+  out += "\n";
+  for (const Option& option : options_) {
+    std::string name = "  " + option.name + (option.value.empty() ? "" : " " + option.value);
+    constexpr std::size_t kColumn = 26;
+    name.resize(std::max(kColumn, name.size() + 2), ' ');
+    out += name + tr(language, option.help) + "\n";
+  }
+  return out;
+}
+
+}  // namespace qiao::learn

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <iostream>
+
+#include "base/i18n.h"
+#include "learn/commands/arguments.h"
+#include "learn/commands/commands.h"
+#include "learn/training/distil.h"
+#include "learn/training/threads.h"
+
+namespace qiao::learn {
+
+Status run_distil(const Session& session, const std::vector<std::string>& words) {
+  DistilOptions options;
+  options.train.smoothing = 0;  // the teacher's answers are soft already
+  std::int64_t threads = 0;
+  bool full_precision = false;
+  Arguments arguments("distil");
+  arguments.add("--teacher", "BUNDLE", options.teacher, Text::kLearnTeacherHelp, true);
+  arguments.add("--train", "FILE", options.train.train, Text::kLearnTrainHelp, true);
+  arguments.add("--dev", "FILE", options.train.dev, Text::kLearnDevHelp, true);
+  arguments.add("--out", "BUNDLE", options.train.out, Text::kLearnOutHelp, true);
+  arguments.add("--layers", "N", options.layers, Text::kLearnStudentLayersHelp);
+  arguments.add("--lost-max", "POINTS", options.lost_max, Text::kLearnLostMaxHelp);
+  arguments.add("--seed", "N", options.train.seed, Text::kLearnSeedHelp);
+  arguments.add("--epochs", "N", options.train.epochs, Text::kLearnEpochsHelp);
+  arguments.add("--batch", "N", options.train.batch, Text::kLearnBatchHelp);
+  arguments.add("--rate", "X", options.train.rate, Text::kLearnRateHelp);
+  arguments.add("--threads", "N", threads, Text::kLearnThreadsHelp);
+  arguments.add_flag("--fp32", full_precision, Text::kLearnFp32Help);
+  arguments.add_flag("--resume", options.train.resume, Text::kLearnResumeHelp);
+  QIAO_TRY(arguments.parse(words));
+  if (arguments.help_wanted()) {
+    std::cout << arguments.help(session.language);
+    return {};
+  }
+  options.train.bfloat16 = !full_precision;
+  set_threads(threads);
+  SystemDisk disk;
+  Progress progress(session.language, session.terminal);
+  QIAO_ASSIGN(const Json told, distil(disk, options, progress, session.stop));
+  std::cout << dump_json(told) << "\n";
+  progress.note(tr(session.language, Text::kLearnWritten, {options.train.out}));
+  return {};
+}
+
+}  // namespace qiao::learn

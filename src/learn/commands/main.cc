@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+// qiao-learn: training and evaluation. `qiao train …`, `qiao eval …` and their like run it.
+#include <unistd.h>
+
+#include <atomic>
+#include <csignal>
+#include <exception>
+#include <iostream>
+
+#include "base/i18n.h"
+#include "learn/commands/commands.h"
+#include "learn/training/threads.h"
+
+namespace qiao::learn {
+namespace {
+
+std::atomic<bool> stop_requested{false};
+
+// The first Ctrl-C asks the work to save and end; the second ends at once.
+void on_signal(int signal) {
+  if (stop_requested.exchange(true)) {
+    std::signal(signal, SIG_DFL);
+    static_cast<void>(std::raise(signal));
+  }
+}
+
+constexpr int kExitUsage = 2;
+// As `qiao` ends: the error's number plus 2 (docs/reference/errors.md).
+int exit_status(Code code) {
+  return static_cast<int>(code) + 2;
+}
+
+int print_help(Language language) {
+  std::cout << tr(language, Text::kLearnAbout) << "\n\n";
+  for (const Verb& verb : verbs()) {
+    std::string name = "  " + std::string(verb.name);
+    constexpr std::size_t kColumn = 14;
+    name.resize(std::max(kColumn, name.size() + 2), ' ');
+    std::cout << name << tr(language, verb.about) << "\n";
+  }
+  return 0;
+}
+
+Status run_verb(const Verb& verb, const Session& session,
+                const std::vector<std::string>& arguments) {
+  try {
+    return verb.run(session, arguments);
+  } catch (const std::bad_alloc&) {
+    return overloaded("out of memory: lower --batch or --tokens");
+  } catch (const std::exception& fault) {  // libtorch throws
+    std::string what = fault.what();
+    return internal(what.substr(0, what.find('\n')));
+  }
+}
+
+int run(int argc, char** argv) {
+  const Language language = environment_language();
+  const std::vector<std::string> words(argv + 1, argv + argc);
+  if (words.empty() || words[0] == "--help" || words[0] == "-h") return print_help(language);
+  for (const Verb& verb : verbs()) {
+    if (words[0] != verb.name) continue;
+    const Session session{language, ::isatty(STDERR_FILENO) != 0, stop_requested};
+    const Status done = run_verb(verb, session, {words.begin() + 1, words.end()});
+    if (done) return 0;
+    std::cerr << "qiao: " << name_of(done.error().code) << ": " << done.error().message << "\n";
+    return exit_status(done.error().code);
+  }
+  std::cerr << "qiao: qiao-learn does not know \"" << words[0] << "\"; --help shows what it does\n";
+  return kExitUsage;
+}
+
+}  // namespace
+
+const std::vector<Verb>& verbs() {
+  static const std::vector<Verb> all = {
+      {"finetune", Text::kLearnFinetune, &run_finetune},
+      {"eval", Text::kLearnEval, &run_eval},
+      {"distil", Text::kLearnDistil, &run_distil},
+      {"pretrain", Text::kLearnPretrain, &run_pretrain},
+      {"instruct", Text::kLearnInstruct, &run_instruct},
+      {"export", Text::kLearnExport, &run_export},
+      {"compare", Text::kLearnCompare, &run_compare},
+      {"sample", Text::kLearnSample, &run_sample},
+      {"example", Text::kLearnExample, &run_example_verb},
+  };
+  return all;
+}
+
+}  // namespace qiao::learn
+
+int main(int argc, char** argv) {
+  qiao::learn::restart_with_passive_waiting(argv);
+  std::signal(SIGINT, qiao::learn::on_signal);
+  std::signal(SIGTERM, qiao::learn::on_signal);
+  return qiao::learn::run(argc, argv);
+}

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "base/language.h"
+
+namespace qiao::learn {
+
+// Tells a person on standard error how far the work is: on a terminal one line that is drawn
+// again and again (bar, share, loss, tokens per second, time left); elsewhere only the lines of
+// note(). One thread at a time.
+class Progress {
+ public:
+  Progress(Language language, bool terminal);
+
+  // A stage of `total` steps, of which `done` are behind us already.
+  void begin(std::string_view what, std::int64_t total, std::int64_t done = 0);
+  void step(std::int64_t done, double loss, std::int64_t tokens);
+  // A line that stays.
+  void note(const std::string& line);
+  [[nodiscard]] Language language() const { return language_; }
+
+ private:
+  void draw(std::int64_t done, double loss);
+  void clear();
+
+  using Clock = std::chrono::steady_clock;
+  Language language_;
+  bool terminal_;
+  bool drawn_ = false;
+  std::string what_;
+  std::int64_t total_ = 0;
+  std::int64_t begin_done_ = 0;
+  std::int64_t tokens_ = 0;
+  double smooth_loss_ = 0;
+  Clock::time_point begun_;
+  Clock::time_point last_draw_;
+};
+
+// "1:02:03", "2:03".
+std::string clock_text(double seconds);
+
+}  // namespace qiao::learn

@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "learn/data/examples.h"
+
+#include <algorithm>
+#include <numeric>
+
+#include "base/random.h"
+
+namespace qiao::learn {
+namespace {
+
+// Texts are sorted by length within pools of this many batches: little padding, much chance.
+constexpr std::size_t kPoolBatches = 64;
+
+using Order = std::vector<std::size_t>;
+
+template <class T>
+void shuffle(std::vector<T>& items, Rng& rng) {
+  for (std::size_t i = items.size(); i > 1; --i) std::swap(items[i - 1], items[rng.below(i)]);
+}
+
+void sort_by_length(const std::vector<Example>& examples, Order::iterator begin,
+                    Order::iterator end) {
+  std::stable_sort(begin, end, [&](std::size_t a, std::size_t b) {
+    return examples[a].text.ids.size() < examples[b].text.ids.size();
+  });
+}
+
+// Cuts an order in which lengths rise into batches.
+void cut(const std::vector<Example>& examples, Order::const_iterator begin,
+         Order::const_iterator end, std::size_t batch, std::size_t tokens_max,
+         std::vector<Order>& out) {
+  Order open;
+  for (auto at = begin; at != end; ++at) {
+    const std::size_t padded = (open.size() + 1) * examples[*at].text.ids.size();
+    if (!open.empty() && (open.size() == batch || padded > tokens_max)) {
+      out.push_back(std::exchange(open, {}));
+    }
+    open.push_back(*at);
+  }
+  if (!open.empty()) out.push_back(std::move(open));
+}
+
+}  // namespace
+
+Example make_example(const Row& row, Task task, const model::WordPiece& tokenizer,
+                     const Labels& labels, std::size_t tokens_max) {
+  Example example{tokenizer.encode(row.text, tokens_max), {}};
+  const auto target = [&](const std::string& name) {
+    const std::int64_t id = labels.find(name);
+    return id < 0 ? kNoTarget : id;
+  };
+  if (task == Task::kClassify) {
+    example.targets.push_back(target(row.label));
+    return example;
+  }
+  for (const model::PieceRange& range : example.text.ranges) {
+    example.targets.push_back(
+        range.begin < 0 ? kNoTarget : target(row.tags[static_cast<std::size_t>(range.begin)]));
+  }
+  return example;
+}
+
+Batch make_batch(const std::vector<Example>& examples, const std::vector<std::size_t>& chosen,
+                 Task task, std::int64_t pad) {
+  std::size_t longest = 0;
+  for (const std::size_t i : chosen) longest = std::max(longest, examples[i].text.ids.size());
+  const auto rows = static_cast<std::int64_t>(chosen.size());
+  const auto tokens = static_cast<std::int64_t>(longest);
+  Batch batch{torch::full({rows, tokens}, pad, torch::kLong),
+              torch::zeros({rows, tokens}, torch::kBool),
+              torch::full({rows, task == Task::kTag ? tokens : 1}, kNoTarget, torch::kLong)};
+  for (std::int64_t r = 0; r < rows; ++r) {
+    const Example& example = examples[chosen[static_cast<std::size_t>(r)]];
+    const auto size = static_cast<std::int64_t>(example.text.ids.size());
+    std::copy(example.text.ids.begin(), example.text.ids.end(),
+              batch.ids[r].data_ptr<std::int64_t>());
+    batch.present[r].narrow(0, 0, size).fill_(true);
+    std::copy(example.targets.begin(), example.targets.end(),
+              batch.targets[r].data_ptr<std::int64_t>());
+    batch.tokens += size;
+  }
+  if (task == Task::kClassify) batch.targets = batch.targets.squeeze(1);
+  return batch;
+}
+
+std::vector<std::vector<std::size_t>> plan_batches(const std::vector<Example>& examples,
+                                                   std::size_t batch, std::size_t tokens_max,
+                                                   std::uint64_t seed) {
+  Rng rng(seed);
+  Order order(examples.size());
+  std::iota(order.begin(), order.end(), 0);
+  shuffle(order, rng);
+  std::vector<Order> batches;
+  const std::size_t pool = batch * kPoolBatches;
+  for (std::size_t begin = 0; begin < order.size(); begin += pool) {
+    const auto first = order.begin() + static_cast<std::ptrdiff_t>(begin);
+    const auto last =
+        order.begin() + static_cast<std::ptrdiff_t>(std::min(begin + pool, order.size()));
+    sort_by_length(examples, first, last);
+    cut(examples, first, last, batch, tokens_max, batches);
+  }
+  shuffle(batches, rng);
+  return batches;
+}
+
+std::vector<std::vector<std::size_t>> plan_batches_in_order(const std::vector<Example>& examples,
+                                                            std::size_t batch,
+                                                            std::size_t tokens_max) {
+  Order order(examples.size());
+  std::iota(order.begin(), order.end(), 0);
+  sort_by_length(examples, order.begin(), order.end());
+  std::vector<Order> batches;
+  cut(examples, order.begin(), order.end(), batch, tokens_max, batches);
+  return batches;
+}
+
+}  // namespace qiao::learn

@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "learn/data/rows.h"
+
+#include <string_view>
+#include <utility>
+
+#include "base/digest.h"
+#include "base/json.h"
+#include "learn/data/gzip_reader.h"
+#include "text/utf8.h"
+
+namespace qiao::learn {
+namespace {
+
+// Lines of a file, gzipped or not.
+class LineReader {
+ public:
+  explicit LineReader(GzipReader reader) : reader_(std::move(reader)) {}
+
+  // False at the end of the file.
+  Result<bool> next(std::string& line) {
+    line.clear();
+    while (true) {
+      const std::size_t end = buffer_.find('\n', at_);
+      line.append(buffer_, at_, end == std::string::npos ? end : end - at_);
+      if (line.size() > kRowBytesMax) return invalid_argument("the line is longer than 1 MiB");
+      if (end != std::string::npos) {
+        at_ = end + 1;
+        return true;
+      }
+      at_ = 0;
+      QIAO_ASSIGN(buffer_, reader_.next());
+      if (buffer_.empty()) return !line.empty();
+    }
+  }
+
+ private:
+  GzipReader reader_;
+  std::string buffer_;
+  std::size_t at_ = 0;
+};
+
+std::size_t count_characters(std::string_view text) {
+  std::size_t count = 0;
+  for (std::size_t at = 0; at < text.size(); ++count) next_code_point(text, at);
+  return count;
+}
+
+bool is_bio(std::string_view tag) {
+  return tag == "O" || ((tag.starts_with("B-") || tag.starts_with("I-")) && tag.size() > 2);
+}
+
+Status read_tags(const Json& json, Row& row) {
+  const auto tags = json.find("tags");
+  if (tags == json.end() || !tags->is_array()) return invalid_argument("there is no list `tags`");
+  for (const Json& tag : *tags) {
+    if (!tag.is_string() || !is_bio(tag.get_ref<const std::string&>())) {
+      return invalid_argument("the tag " + dump_json(tag) + " is not O, B-… or I-…");
+    }
+    row.tags.push_back(tag.get<std::string>());
+  }
+  const std::size_t characters = count_characters(row.text);
+  if (row.tags.size() != characters) {
+    return invalid_argument(std::to_string(row.tags.size()) + " tags for " +
+                            std::to_string(characters) + " characters");
+  }
+  return {};
+}
+
+Status read_label(const Json& json, Row& row) {
+  const auto label = json.find("label");
+  if (label == json.end()) return invalid_argument("there is no `label`");
+  if (label->is_string()) row.label = label->get<std::string>();
+  if (label->is_number_integer()) row.label = dump_json(*label);
+  if (row.label.empty()) return invalid_argument("`label` is neither a text nor a whole number");
+  return {};
+}
+
+Result<Row> parse_row(std::string_view line, Task task) {
+  QIAO_ASSIGN(const Json json, parse_json(line));
+  const auto text = json_string(json, "text");
+  if (!text) return invalid_argument("there is no text `text`");
+  Row row;
+  row.text = *text;
+  QIAO_TRY(task == Task::kTag ? read_tags(json, row) : read_label(json, row));
+  return row;
+}
+
+bool is_blank(std::string_view line) {
+  return line.find_first_not_of(" \t\r") == std::string_view::npos;
+}
+
+}  // namespace
+
+Result<RowFile> read_rows(const std::string& path, Task task) {
+  RowFile file{path, {}, {}};
+  QIAO_ASSIGN(file.sha256, sha256_file_hex(path));
+  QIAO_ASSIGN(GzipReader reader, GzipReader::open(path));
+  LineReader lines(std::move(reader));
+  std::string line;
+  for (std::size_t number = 1;; ++number) {
+    const std::string place = path + ":" + std::to_string(number);
+    auto more = lines.next(line);
+    if (!more) return Error{more.error().code, place + ": " + more.error().message};
+    if (!*more) break;
+    if (is_blank(line)) continue;
+    auto row = parse_row(line, task);
+    if (!row) return Error{row.error().code, place + ": " + row.error().message};
+    if (file.rows.size() == kRowsMax) return invalid_argument(path + " has too many rows");
+    row->line = number;
+    file.rows.push_back(std::move(*row));
+  }
+  if (file.rows.empty()) return invalid_argument(path + " holds no row");
+  return file;
+}
+
+}  // namespace qiao::learn

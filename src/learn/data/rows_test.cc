@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "learn/data/rows.h"
+
+#include <gtest/gtest.h>
+#include <zlib.h>
+
+#include "base/disk.h"
+#include "learn/data/labels.h"
+#include "learn/evaluation/metrics.h"
+#include "model/bundle/tag_decoder.h"
+#include "model/testing/temp_folder.h"
+
+namespace qiao::learn {
+namespace {
+
+using testing::TempFolder;
+
+std::string fault_of(const TempFolder& folder, const std::string& text, Task task) {
+  const auto rows = read_rows(folder.write("rows.jsonl", text), task);
+  return rows ? "" : rows.error().message;
+}
+
+TEST(ReadRows, ReadsPlainAndGzippedLines) {
+  const TempFolder folder;
+  const std::string text =
+      "{\"text\":\"a\",\"label\":\"x\"}\n\n{\"text\":\"你好\",\"label\":1,\"more\":[]}";
+  const std::string packed = folder / "rows.jsonl.gz";
+  const gzFile file = gzopen(packed.c_str(), "wb");
+  gzwrite(file, text.data(), static_cast<unsigned>(text.size()));
+  gzclose(file);
+  for (const std::string& path : {folder.write("rows.jsonl", text), packed}) {
+    const auto rows = read_rows(path, Task::kClassify);
+    ASSERT_TRUE(rows) << rows.error().message;
+    ASSERT_EQ(rows->rows.size(), 2U);
+    EXPECT_EQ(rows->rows[1].text, "你好");
+    EXPECT_EQ(rows->rows[1].label, "1");
+    EXPECT_EQ(rows->rows[1].line, 3U);
+  }
+}
+
+TEST(ReadRows, NamesTheLineOfABadRow) {
+  const TempFolder folder;
+  const std::string good = "{\"text\":\"a\",\"label\":\"x\"}\n";
+  EXPECT_NE(fault_of(folder, good + "{\"text\":", Task::kClassify).find("rows.jsonl:2: not JSON"),
+            std::string::npos);
+  EXPECT_NE(fault_of(folder, good + good + "{\"text\":\"b\"}", Task::kClassify)
+                .find("rows.jsonl:3: there is no `label`"),
+            std::string::npos);
+  EXPECT_NE(fault_of(folder, "{\"text\":\"ab\",\"tags\":[\"O\"]}", Task::kTag)
+                .find(":1: 1 tags for 2 characters"),
+            std::string::npos);
+  EXPECT_NE(fault_of(folder, "{\"text\":\"a\",\"tags\":[\"X-PER\"]}", Task::kTag).find("X-PER"),
+            std::string::npos);
+  EXPECT_NE(fault_of(folder, "\n", Task::kClassify).find("holds no row"), std::string::npos);
+}
+
+TEST(ReadRows, SeesACutGzipStream) {
+  const TempFolder folder;
+  const std::string packed = folder / "whole.gz";
+  const gzFile file = gzopen(packed.c_str(), "wb");
+  std::string text;
+  for (int i = 0; i < 5000; ++i) {
+    text += "{\"text\":\"" + std::to_string(i * 7919) + "\",\"label\":\"x\"}\n";
+  }
+  gzwrite(file, text.data(), static_cast<unsigned>(text.size()));
+  gzclose(file);
+  const std::string bytes = read_file(packed).value();
+  const auto cut = folder.write("cut.gz", bytes.substr(0, bytes.size() / 2));
+  EXPECT_EQ(read_rows(cut, Task::kClassify).error().code, Code::kCorrupt);
+}
+
+TEST(Labels, AreSortedAndTagsBeginWithO) {
+  RowFile file{"f", "", {Row{"a", "y", {}, 1}, Row{"b", "x", {}, 2}}};
+  EXPECT_EQ(Labels::of_rows(file, Task::kClassify)->names(), (std::vector<std::string>{"x", "y"}));
+  file.rows = {Row{"ab", "", {"I-PER", "O"}, 1}};
+  EXPECT_EQ(Labels::of_rows(file, Task::kTag)->names(),
+            (std::vector<std::string>{"O", "B-PER", "I-PER"}));
+  file.rows = {Row{"a", "x", {}, 1}};
+  EXPECT_EQ(Labels::of_rows(file, Task::kClassify).error().code, Code::kInvalidArgument);
+}
+
+TEST(Labels, TellTheFirstUnknownOne) {
+  const Labels labels({"x", "y"});
+  const RowFile file{"dev", "", {Row{"a", "x", {}, 1}, Row{"b", "z", {}, 7}, Row{"c", "w", {}, 8}}};
+  const UnknownLabels unknown = find_unknown(file, labels);
+  EXPECT_EQ(unknown.rows, 2U);
+  EXPECT_EQ(unknown.first, "dev:7: \"z\"");
+}
+
+TEST(Metrics, AccuracyMacroF1AndCalibration) {
+  // Label 0: two of three found; label 1: found with one false alarm; label 2 never occurs.
+  const std::vector<Classified> rows = {{0, 0, 0.95}, {0, 0, 0.95}, {0, 1, 0.55}, {1, 1, 0.55}};
+  EXPECT_DOUBLE_EQ(accuracy(rows), 0.75);
+  EXPECT_NEAR(macro_f1(rows, 3), (0.8 + 2.0 / 3) / 2, 1e-12);
+  EXPECT_NEAR(calibration_error(rows), (2 * 0.05 + 0.1) / 4, 1e-12);
+  EXPECT_DOUBLE_EQ(accuracy({{-1, 0, 1}}), 0);
+}
+
+TEST(Entities, AreReadAsConllevalReadsThem) {
+  const std::vector<std::string> tags = {"I-PER", "I-PER", "O", "B-LOC", "B-LOC", "I-ORG"};
+  const std::vector<Entity> expected = {{"PER", 0, 2}, {"LOC", 3, 4}, {"LOC", 4, 5}, {"ORG", 5, 6}};
+  EXPECT_EQ(entities_of(tags), expected);
+  EntityScore score;
+  score.add(tags, {"B-PER", "I-PER", "O", "O", "B-LOC", "I-LOC"});
+  EXPECT_EQ(score.right, 1U);  // the person; the place ends elsewhere
+  EXPECT_NEAR(score.f1(), 2.0 / 6, 1e-12);
+}
+
+// The scores alone would say I-LOC after B-PER; the path may not.
+TEST(DecodeTags, KeepsTagsTogether) {
+  const Labels labels({"O", "B-PER", "I-PER", "B-LOC", "I-LOC"});
+  const model::Encoded text{{2, 5, 6, 3}, {{-1, -1}, {0, 1}, {1, 4}, {-1, -1}}};
+  const std::vector<float> scores = {9, 0, 0, 0, 0,  // [CLS]
+                                     0, 5, 0, 4, 0,  //
+                                     0, 0, 3, 0, 5,  //
+                                     9, 0, 0, 0, 0};
+  // B-LOC I-LOC (9) beats B-PER I-PER (8); the second piece has three characters, then a blank.
+  EXPECT_EQ(model::decode_tags(scores.data(), text, labels.names(), 5),
+            (std::vector<std::string>{"B-LOC", "I-LOC", "I-LOC", "I-LOC", "O"}));
+}
+
+}  // namespace
+}  // namespace qiao::learn

@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "learn/evaluation/evaluate.h"
+
+#include <chrono>
+#include <cmath>
+
+#include "learn/training/precision.h"
+#include "model/bundle/tag_decoder.h"
+
+namespace qiao::learn {
+namespace {
+
+constexpr std::size_t kBatchTexts = 64;
+constexpr std::size_t kBatchTokens = 4096;
+constexpr std::string_view kOutOfScope = "oos";
+
+// Gathers the answers of all batches.
+class Examiner {
+ public:
+  Examiner(const Exam& exam, const Labels& labels) : exam_(exam), labels_(labels) {
+    report_.rows = exam.examples.size();
+    report_.answers.resize(exam.task == Task::kClassify ? report_.rows : 0);
+  }
+
+  void add(const std::vector<std::size_t>& chosen, const torch::Tensor& scores,
+           const torch::Tensor& targets) {
+    const torch::Tensor logs = torch::log_softmax(scores.to(torch::kFloat), -1).contiguous();
+    add_loss(logs, targets);
+    for (std::size_t i = 0; i < chosen.size(); ++i) {
+      const torch::Tensor own = logs[static_cast<std::int64_t>(i)];
+      if (exam_.task == Task::kClassify) {
+        add_label(chosen[i], own);
+      } else {
+        add_tags(chosen[i], own);
+      }
+    }
+  }
+
+  Report take() {
+    report_.loss = targets_ == 0 ? 0 : loss_ / static_cast<double>(targets_);
+    if (exam_.task == Task::kTag) {
+      report_.entity_f1 = entities_.f1();
+      report_.accuracy =
+          characters_ == 0 ? 0 : static_cast<double>(right_) / static_cast<double>(characters_);
+      return std::move(report_);
+    }
+    report_.accuracy = accuracy(report_.answers);
+    report_.macro_f1 = macro_f1(report_.answers, labels_.size());
+    report_.calibration_error = calibration_error(report_.answers);
+    set_in_scope();
+    return std::move(report_);
+  }
+
+ private:
+  void add_loss(const torch::Tensor& logs, const torch::Tensor& targets) {
+    const torch::Tensor known = targets.ne(kNoTarget);
+    const torch::Tensor picked =
+        logs.gather(-1, targets.clamp_min(0).unsqueeze(-1)).squeeze(-1).masked_select(known);
+    loss_ -= picked.sum().item<double>();
+    targets_ += picked.numel();
+  }
+
+  void add_label(std::size_t row, const torch::Tensor& logs) {
+    Classified& answer = report_.answers[row];
+    answer.given = logs.argmax().item<std::int64_t>();
+    answer.confidence = std::exp(logs[answer.given].item<double>());
+    const std::int64_t target = exam_.examples[row].targets.front();
+    answer.expected = target == kNoTarget ? -1 : target;
+    if (target == kNoTarget) ++report_.unknown_labels;
+  }
+
+  void add_tags(std::size_t row, const torch::Tensor& logs) {
+    const std::vector<std::string>& expected = exam_.file->rows[row].tags;
+    const std::vector<std::string> given = model::decode_tags(
+        logs.data_ptr<float>(), exam_.examples[row].text, labels_.names(), expected.size());
+    entities_.add(expected, given);
+    characters_ += expected.size();
+    for (std::size_t i = 0; i < expected.size(); ++i) right_ += expected[i] == given[i] ? 1U : 0U;
+  }
+
+  void set_in_scope() {
+    const std::int64_t outside = labels_.find(std::string(kOutOfScope));
+    if (outside < 0) return;
+    std::vector<Classified> inside;
+    for (const Classified& answer : report_.answers) {
+      if (answer.expected != outside) inside.push_back(answer);
+    }
+    if (!inside.empty()) report_.in_scope_accuracy = accuracy(inside);
+  }
+
+  const Exam& exam_;
+  const Labels& labels_;
+  Report report_;
+  EntityScore entities_;
+  double loss_ = 0;
+  std::int64_t targets_ = 0;
+  std::size_t characters_ = 0;
+  std::size_t right_ = 0;
+};
+
+}  // namespace
+
+Exam make_exam(const RowFile& file, Task task, const model::WordPiece& tokenizer,
+               const Labels& labels, std::size_t tokens_max) {
+  Exam exam{task, &file, {}};
+  exam.examples.reserve(file.rows.size());
+  for (const Row& row : file.rows) {
+    exam.examples.push_back(make_example(row, task, tokenizer, labels, tokens_max));
+  }
+  return exam;
+}
+
+double quality(const Report& report, Task task) {
+  return task == Task::kTag ? report.entity_f1 : report.accuracy;
+}
+
+Json to_json(const Report& report, Task task) {
+  const bool tags = task == Task::kTag;
+  Json json = {{"n", report.rows}, {"accuracy", report.accuracy}};
+  json["macro_f1"] = tags ? Json() : Json(report.macro_f1);
+  json["entity_f1"] = tags ? Json(report.entity_f1) : Json();
+  json["loss"] = report.loss;
+  json["calibration_error"] = tags ? Json() : Json(report.calibration_error);
+  if (report.in_scope_accuracy >= 0) json["in_scope_accuracy"] = report.in_scope_accuracy;
+  json["unknown_labels"] = report.unknown_labels;
+  json["seconds"] = report.seconds;
+  return json;
+}
+
+Result<Report> evaluate(TextModel& model, const Exam& exam, const Labels& labels, std::int64_t pad,
+                        bool bfloat16, const std::function<bool(double)>& progress) {
+  const torch::NoGradGuard no_grad;
+  const auto begin = std::chrono::steady_clock::now();
+  const bool was_training = model->is_training();
+  model->eval();
+  Examiner examiner(exam, labels);
+  std::size_t done = 0;
+  Status stopped;
+  for (const auto& chosen : plan_batches_in_order(exam.examples, kBatchTexts, kBatchTokens)) {
+    const Batch batch = make_batch(exam.examples, chosen, exam.task, pad);
+    const Bfloat16Scope scope(bfloat16);
+    examiner.add(chosen, model(batch.ids, batch.present), batch.targets);
+    done += chosen.size();
+    const double share = static_cast<double>(done) / static_cast<double>(exam.examples.size());
+    if (progress && !progress(share)) {
+      stopped = Error{Code::kCancelled, "the evaluation was stopped"};
+      break;
+    }
+  }
+  model->train(was_training);
+  QIAO_TRY(stopped);
+  Report report = examiner.take();
+  report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+  return report;
+}
+
+}  // namespace qiao::learn

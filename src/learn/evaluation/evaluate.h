@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "base/json.h"
+#include "learn/data/examples.h"
+#include "learn/evaluation/metrics.h"
+#include "learn/models/text_model.h"
+
+namespace qiao::learn {
+
+// What a model is asked about, ready to be run.
+struct Exam {
+  Task task = Task::kClassify;
+  const RowFile* file = nullptr;  // must outlive the exam
+  std::vector<Example> examples;  // one a row
+};
+Exam make_exam(const RowFile& file, Task task, const model::WordPiece& tokenizer,
+               const Labels& labels, std::size_t tokens_max);
+
+struct Report {
+  std::size_t rows = 0;
+  double loss = 0;      // mean negative log-likelihood of what was expected
+  double accuracy = 0;  // of texts, or of characters' tags
+  double macro_f1 = 0;
+  double entity_f1 = 0;
+  double calibration_error = 0;
+  double in_scope_accuracy =
+      -1;  // of the rows whose label is not `oos`; -1: there is no such label
+  std::size_t unknown_labels = 0;  // rows with a label the model does not know: counted as wrong
+  double seconds = 0;
+  std::vector<Classified> answers;  // one a row (classification)
+};
+
+// The number by which epochs are compared.
+double quality(const Report& report, Task task);
+// Keys accuracy, macro_f1, entity_f1, n and the others; what does not apply is null.
+Json to_json(const Report& report, Task task);
+
+// Runs the model without dropout. `progress` gets the share done; false stops and gives
+// `cancelled`.
+Result<Report> evaluate(TextModel& model, const Exam& exam, const Labels& labels, std::int64_t pad,
+                        bool bfloat16, const std::function<bool(double)>& progress = {});
+
+}  // namespace qiao::learn

@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "learn/files/base_model.h"
+
+#include <filesystem>
+#include <utility>
+
+#include "base/digest.h"
+#include "base/disk.h"
+#include "learn/files/gguf_file.h"
+#include "model/catalogue/catalogue.h"
+#include "model/convert/convert_onnx.h"
+#include "model/convert/convert_safetensors.h"
+
+namespace qiao::learn {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr int kLowercaseByFile = -1;
+
+// The tensor of a GGUF that holds Hugging Face's `name`; "" when there is none.
+std::string gguf_name(std::string_view name) {
+  constexpr std::pair<std::string_view, std::string_view> kWhole[] = {
+      {"embeddings.word_embeddings.weight", "token_embd.weight"},
+      {"embeddings.position_embeddings.weight", "position_embd.weight"},
+      {"embeddings.token_type_embeddings.weight", "token_types.weight"},
+      {"embeddings.LayerNorm.weight", "token_embd_norm.weight"},
+      {"embeddings.LayerNorm.bias", "token_embd_norm.bias"}};
+  for (const auto& [hugging_face, gguf] : kWhole) {
+    if (name == hugging_face) return std::string(gguf);
+  }
+  constexpr std::pair<std::string_view, std::string_view> kParts[] = {
+      {".attention.self.query", ".attn_q"},
+      {".attention.self.key", ".attn_k"},
+      {".attention.self.value", ".attn_v"},
+      {".attention.output.dense", ".attn_output"},
+      {".attention.output.LayerNorm", ".attn_output_norm"},
+      {".intermediate.dense", ".ffn_up"},
+      {".output.dense", ".ffn_down"},
+      {".output.LayerNorm", ".layer_output_norm"}};
+  constexpr std::string_view kLayer = "encoder.layer.";
+  if (!name.starts_with(kLayer)) return "";
+  name.remove_prefix(kLayer.size());
+  const std::size_t dot = std::min(name.find('.'), name.size());
+  const std::string_view rest = name.substr(dot);
+  for (const auto& [hugging_face, gguf] : kParts) {
+    if (!rest.starts_with(hugging_face)) continue;
+    return "blk." + std::string(name.substr(0, dot)) + std::string(gguf) +
+           std::string(rest.substr(hugging_face.size()));
+  }
+  return "";
+}
+
+// A BERT GGUF under Hugging Face's names.
+class GgufWeights final : public model::WeightFile {
+ public:
+  explicit GgufWeights(std::unique_ptr<GgufFile> file) : file_(std::move(file)) {}
+  [[nodiscard]] bool has(const std::string& name) const override {
+    return file_->has(gguf_name(name));
+  }
+  Result<model::Tensor> read(const std::string& name) override {
+    return file_->read(gguf_name(name));
+  }
+
+ private:
+  std::unique_ptr<GgufFile> file_;
+};
+
+Result<EncoderShape> shape_of_gguf(GgufFile& file) {
+  if (file.text("general.architecture").value_or("") != "bert") {
+    return Error{Code::kUnsupported,
+                 "only BERT encoders can be trained, this GGUF is another model"};
+  }
+  const std::pair<const char*, std::int64_t EncoderShape::*> keys[] = {
+      {"bert.block_count", &EncoderShape::layers},
+      {"bert.embedding_length", &EncoderShape::width},
+      {"bert.feed_forward_length", &EncoderShape::inner},
+      {"bert.attention.head_count", &EncoderShape::heads},
+      {"bert.context_length", &EncoderShape::positions},
+      {"tokenizer.ggml.token_type_count", &EncoderShape::types}};
+  EncoderShape shape;
+  for (const auto& [key, field] : keys) {
+    QIAO_ASSIGN(const double value, file.number(key));
+    shape.*field = static_cast<std::int64_t>(value);
+  }
+  QIAO_ASSIGN(const auto tokens, file.texts("tokenizer.ggml.tokens"));
+  shape.vocabulary = static_cast<std::int64_t>(tokens.size());
+  QIAO_ASSIGN(shape.epsilon, file.number("bert.attention.layer_norm_epsilon"));
+  constexpr double kPoolingMean = 1;  // GGUF's number for it
+  const double pooling = file.number("bert.pooling_type").value_or(0);
+  shape.pooling = pooling == kPoolingMean ? Pooling::kMean : Pooling::kCls;
+  QIAO_TRY(check_shape(shape));
+  return shape;
+}
+
+// The pieces in Hugging Face's form: `▁x` starts a word, anything else but a control continues one.
+Result<model::WordPiece> tokenizer_of_gguf(GgufFile& file) {
+  constexpr std::string_view kWordStart = "\xe2\x96\x81";
+  constexpr double kNormal = 1;
+  QIAO_ASSIGN(std::vector<std::string> pieces, file.texts("tokenizer.ggml.tokens"));
+  QIAO_ASSIGN(const std::vector<double> kinds, file.numbers("tokenizer.ggml.token_type"));
+  if (kinds.size() != pieces.size()) {
+    return Error{Code::kCorrupt, "tokenizer.ggml.token_type has another length than the pieces"};
+  }
+  for (std::size_t id = 0; id < pieces.size(); ++id) {
+    if (kinds[id] != kNormal) continue;
+    std::string& piece = pieces[id];
+    piece = piece.starts_with(kWordStart) ? piece.substr(kWordStart.size()) : "##" + piece;
+  }
+  BertTextRules rules;
+  rules.lowercase = file.number("tokenizer.ggml.normalizer.lowercase").value_or(1) != 0;
+  rules.strip_accents =
+      file.number("tokenizer.ggml.normalizer.strip_accents").value_or(rules.lowercase) != 0;
+  return model::WordPiece::make(std::move(pieces), rules);
+}
+
+Result<Json> read_json(const std::string& path) {
+  QIAO_ASSIGN(const std::string text, read_file(path));
+  auto json = parse_json(text);
+  if (!json) return std::move(json.error()).with(path);
+  return json;
+}
+
+Result<BaseModel> open_gguf(const fs::path& path, std::string name) {
+  QIAO_ASSIGN(std::unique_ptr<GgufFile> file, GgufFile::open(path.string()));
+  QIAO_ASSIGN(EncoderShape shape, shape_of_gguf(*file));
+  QIAO_ASSIGN(model::WordPiece tokenizer, tokenizer_of_gguf(*file));
+  QIAO_ASSIGN(std::string sum, sha256_file_hex(path.string()));
+  std::string licence;
+  if (const auto card = read_json((path.parent_path() / "card.json").string())) {
+    licence = json_string(*card, "licence").value_or("");
+  }
+  return BaseModel{std::move(name),      std::move(licence),
+                   std::move(sum),       shape,
+                   std::move(tokenizer), std::make_unique<GgufWeights>(std::move(file))};
+}
+
+Result<BaseModel> open_folder(const fs::path& folder, std::string name) {
+  QIAO_ASSIGN(const Json config, read_json((folder / "config.json").string()));
+  QIAO_ASSIGN(const EncoderShape shape, shape_of_config(config));
+  const bool json_tokenizer = fs::exists(folder / "tokenizer.json");
+  const fs::path vocabulary = folder / (json_tokenizer ? "tokenizer.json" : "vocab.txt");
+  QIAO_ASSIGN(model::WordPiece tokenizer,
+              model::read_wordpiece(vocabulary.string(), kLowercaseByFile));
+  if (static_cast<std::int64_t>(tokenizer.pieces().size()) != shape.vocabulary) {
+    return Error{Code::kCorrupt,
+                 folder.string() + ": the tokenizer has " +
+                     std::to_string(tokenizer.pieces().size()) + " pieces, config.json says " +
+                     std::to_string(shape.vocabulary) + ": they do not belong together"};
+  }
+  const bool onnx = !fs::exists(folder / "model.safetensors") && fs::exists(folder / "model.onnx");
+  const std::string file = (folder / (onnx ? "model.onnx" : "model.safetensors")).string();
+  QIAO_ASSIGN(auto weights, onnx ? model::open_onnx(file) : model::open_safetensors(file));
+  QIAO_ASSIGN(std::string sum, sha256_file_hex(file));
+  std::string licence;
+  if (const auto card = read_json((folder / "card.json").string())) {
+    licence = json_string(*card, "licence").value_or("");
+  }
+  return BaseModel{std::move(name), std::move(licence),   std::move(sum),
+                   shape,           std::move(tokenizer), std::move(weights)};
+}
+
+}  // namespace
+
+Result<BaseModel> open_base(const std::string& place) {
+  fs::path folder = place;
+  if (!fs::exists(folder) && place.find('/') == std::string::npos) {
+    folder = fs::path(default_models_directory()) / place;
+  }
+  if (!fs::exists(folder)) {
+    return not_found("there is no model \"" + place +
+                     "\": give a folder, or a name that `qiao model list` shows");
+  }
+  const std::string name = fs::weakly_canonical(folder).filename().string();
+  if (folder.extension() == ".gguf") return open_gguf(folder, name);
+  if (fs::exists(folder / "model.gguf")) return open_gguf(folder / "model.gguf", name);
+  if (fs::exists(folder / "config.json")) return open_folder(folder, name);
+  return not_found(folder.string() + " holds neither model.gguf nor config.json: it is no model");
+}
+
+}  // namespace qiao::learn

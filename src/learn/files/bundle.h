@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "base/disk.h"
+#include "base/json.h"
+#include "learn/data/labels.h"
+#include "learn/models/text_model.h"
+#include "model/bundle/wordpiece.h"
+
+namespace qiao::learn {
+
+// What training leaves and what everything else takes: a folder with
+//   model.safetensors  weights, by Hugging Face's names (`bert.…`, `classifier.…`)
+//   config.json        sizes; under `qiao` pooling, task and the longest text
+//   tokenizer.json     Hugging Face's form
+//   labels.json        the labels, in the order of the outputs
+//   card.json          what it was made of and how well it does
+struct Bundle {
+  EncoderShape shape;
+  Task task = Task::kClassify;
+  std::size_t tokens_max = 0;
+  model::WordPiece tokenizer;
+  Labels labels;
+  TextModel model;
+  Json card;
+};
+
+// Writes every file into `folder`, which must exist; each appears whole or not at all.
+Status save_bundle(Disk& disk, const std::string& folder, const Bundle& bundle);
+// An Error names the file, and the tensor where one is missing, cut or misshapen.
+Result<Bundle> load_bundle(const std::string& folder);
+
+std::string_view name_of(Task task);
+Result<Task> parse_task(std::string_view name);
+
+}  // namespace qiao::learn

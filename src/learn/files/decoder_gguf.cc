@@ -1,0 +1,232 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "learn/files/decoder_gguf.h"
+
+#include <cmath>
+#include <filesystem>
+#include <utility>
+
+#include "base/digest.h"
+#include "learn/files/gguf_file.h"
+#include "model/catalogue/catalogue.h"
+#include "model/llama/llama_scores.h"
+
+namespace qiao::learn {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::uint32_t kFileTypeFull = 0;
+constexpr std::uint32_t kFileTypeHalf = 1;
+constexpr std::int64_t kProbeTokens = 24;
+// Of the greatest score: what binary32 in another order, and binary16 of the factors, may change.
+constexpr double kFullTolerance = 1e-3;
+constexpr double kHalfTolerance = 3e-2;
+
+Error unsupported(std::string message) {
+  return {Code::kUnsupported, std::move(message)};
+}
+
+Result<Architecture> architecture_of(const GgufFile& file) {
+  QIAO_ASSIGN(const std::string name, file.text("general.architecture"));
+  for (const Architecture one : kArchitectures) {
+    if (is_decoder(one) && gguf_architecture(one) == name) return one;
+  }
+  return unsupported("architecture " + name + " is not trained: gpt2, llama or qwen2");
+}
+
+// What would make another model of the file than ours.
+Status check_llama(const GgufFile& file, const std::string& at, const LanguageModelShape& shape) {
+  const double head = double(shape.width) / double(shape.heads);
+  for (const char* key : {"rope.dimension_count", "attention.key_length"}) {
+    if (file.number(at + key).value_or(head) != head) {
+      return unsupported("the width of a head is not width / heads");
+    }
+  }
+  if (file.has("rope_freqs.weight") ||
+      file.text(at + "rope.scaling.type").value_or("none") != "none") {
+    return unsupported("its positions are scaled");
+  }
+  const bool biased = file.has("blk.0.attn_q.bias");
+  if (biased != (shape.architecture == Architecture::kQwen2) || file.has("blk.0.ffn_up.bias") ||
+      file.has("blk.0.attn_output.bias") || file.has("blk.0.attn_q_norm.weight")) {
+    return unsupported("its layers have other biases or norms than the architecture's");
+  }
+  return {};
+}
+
+Status check_gpt2(const LanguageModelShape& shape) {
+  constexpr double kNearly = 1e-9;
+  const LanguageModelShape ours;
+  if (shape.inner == 4 * shape.width && shape.tied &&
+      std::abs(shape.epsilon - ours.epsilon) < kNearly) {
+    return {};
+  }
+  return unsupported("GPT-2 with a feed-forward width, an output or a norm of its own");
+}
+
+Result<LanguageModelShape> shape_of_gguf(const GgufFile& file) {
+  LanguageModelShape shape;
+  QIAO_ASSIGN(shape.architecture, architecture_of(file));
+  const std::string at = gguf_architecture(shape.architecture) + ".";
+  const auto whole = [&](const std::string& key, std::int64_t otherwise) {
+    constexpr double kMost = 1e9;
+    const double told = file.number(at + key).value_or(double(otherwise));
+    return told >= 0 && told <= kMost ? static_cast<std::int64_t>(told) : std::int64_t{0};
+  };
+  shape.layers = whole("block_count", 0);
+  shape.width = whole("embedding_length", 0);
+  shape.heads = whole("attention.head_count", 0);
+  shape.context = whole("context_length", 0);
+  shape.inner = whole("feed_forward_length", 0);
+  shape.kv_heads = whole("attention.head_count_kv", shape.heads);
+  shape.tied = !file.has("output.weight");
+  QIAO_ASSIGN(const auto tokens, file.texts("tokenizer.ggml.tokens"));
+  shape.vocabulary = static_cast<std::int64_t>(tokens.size());
+  const bool llama = is_llama_like(shape.architecture);
+  const char* norm = llama ? "attention.layer_norm_rms_epsilon" : "attention.layer_norm_epsilon";
+  shape.epsilon = file.number(at + norm).value_or(shape.epsilon);
+  shape.rope_base = file.number(at + "rope.freq_base").value_or(shape.rope_base);
+  QIAO_TRY(check_shape(shape));
+  if (!file.has("blk." + std::to_string(shape.layers - 1) + ".attn_norm.weight")) {
+    return Error{Code::kCorrupt, "it has not the layers it says"};
+  }
+  QIAO_TRY(llama ? check_llama(file, at, shape) : check_gpt2(shape));
+  return shape;
+}
+
+Result<std::string> licence_beside(const fs::path& file) {
+  QIAO_ASSIGN(const std::string text, read_file((file.parent_path() / "card.json").string()));
+  QIAO_ASSIGN(const Json card, parse_json(text));
+  return json_string(card, "licence").value_or("");
+}
+
+Result<DecoderBase> open_gguf(const std::string& path, std::string name, double dropout) {
+  QIAO_ASSIGN(const std::unique_ptr<GgufFile> file, GgufFile::open(path));
+  auto shape = shape_of_gguf(*file);
+  if (!shape) return std::move(shape.error()).with(path);
+  QIAO_ASSIGN(auto codec, GgufCodec::open(path));
+  auto model = make_language_model(*shape, dropout);
+  if (Status loaded = load_weights(weights_of(*model), *file); !loaded) {
+    return std::move(loaded.error()).with(path);
+  }
+  QIAO_ASSIGN(std::string sum, sha256_file_hex(path));
+  return DecoderBase{{*shape, std::move(codec), std::move(model), {}},
+                     std::move(name),
+                     licence_beside(path).value_or(""),
+                     std::move(sum)};
+}
+
+void set_shape_keys(model::GgufWriter& gguf, const LanguageModelShape& shape) {
+  const std::string architecture = gguf_architecture(shape.architecture);
+  const auto number = [&](const std::string& key, std::int64_t value) {
+    gguf.set(architecture + "." + key, static_cast<std::uint32_t>(value));
+  };
+  gguf.set("general.architecture", architecture);
+  number("context_length", shape.context);
+  number("embedding_length", shape.width);
+  number("block_count", shape.layers);
+  number("attention.head_count", shape.heads);
+  if (!is_llama_like(shape.architecture)) {
+    number("feed_forward_length", 4 * shape.width);
+    gguf.set(architecture + ".attention.layer_norm_epsilon", static_cast<float>(shape.epsilon));
+    return;
+  }
+  number("feed_forward_length", shape.inner);
+  number("attention.head_count_kv", shape.kv_heads);
+  number("rope.dimension_count", shape.width / shape.heads);
+  number("vocab_size", shape.vocabulary);
+  gguf.set(architecture + ".rope.freq_base", static_cast<float>(shape.rope_base));
+  gguf.set(architecture + ".attention.layer_norm_rms_epsilon", static_cast<float>(shape.epsilon));
+}
+
+Status write_decoder(Disk& disk, const std::string& path, const LanguageBundle& bundle,
+                     GgufNumbers numbers, const std::string& name) {
+  model::GgufWriter gguf;
+  QIAO_TRY(bundle.codec->describe(gguf));
+  const bool half = numbers == GgufNumbers::kHalf;
+  gguf.set("general.name", name);
+  gguf.set("general.file_type", half ? kFileTypeHalf : kFileTypeFull);
+  set_shape_keys(gguf, bundle.shape);
+  const NamedTensors weights = weights_of(*bundle.model);
+  for (const auto& [key, tensor] : weights) {
+    const bool matrix = tensor.dim() == 2 && !key.starts_with("position_embd");
+    QIAO_TRY(gguf.add_tensor(key, tensor.sizes().vec(), half && matrix));
+  }
+  return write_gguf(disk, path, gguf, [&](std::size_t index) -> Result<std::vector<float>> {
+    const torch::Tensor flat = weights[index].second.detach().to(torch::kFloat).contiguous();
+    const float* values = flat.data_ptr<float>();
+    return std::vector<float>(values, values + flat.numel());
+  });
+}
+
+}  // namespace
+
+std::string gguf_architecture(Architecture architecture) {
+  if (!is_decoder(architecture)) return "";
+  return architecture == Architecture::kTransformer ? "gpt2" : std::string(name_of(architecture));
+}
+
+Result<DecoderBase> open_decoder(const std::string& place, double dropout) {
+  fs::path folder = place;
+  if (!fs::exists(folder) && place.find('/') == std::string::npos) {
+    folder = fs::path(default_models_directory()) / place;
+  }
+  if (!fs::exists(folder)) {
+    return not_found("there is no model \"" + place +
+                     "\": give a folder, a GGUF file, or a name that `qiao model list` shows");
+  }
+  const std::string name = fs::weakly_canonical(folder).filename().string();
+  if (folder.extension() == ".gguf") return open_gguf(folder.string(), name, dropout);
+  if (fs::exists(folder / "config.json")) {
+    QIAO_ASSIGN(LanguageBundle bundle, load_language_bundle(folder.string(), dropout));
+    QIAO_ASSIGN(std::string sum, sha256_file_hex((folder / "model.safetensors").string()));
+    std::string licence = json_string(bundle.card, "licence").value_or("");
+    return DecoderBase{std::move(bundle), name, std::move(licence), std::move(sum)};
+  }
+  if (fs::exists(folder / "model.gguf")) {
+    return open_gguf((folder / "model.gguf").string(), name, dropout);
+  }
+  return not_found(folder.string() + " holds neither model.gguf nor config.json: it is no model");
+}
+
+Result<ScoreDistance> distance_to_llama(LanguageModel& model, const std::string& path,
+                                        const std::string& adapter,
+                                        const std::vector<std::int64_t>& ids) {
+  const torch::NoGradGuard no_grad;
+  QIAO_ASSIGN(const auto theirs, model::llama_scores(path, adapter, {ids.begin(), ids.end()}));
+  model.eval();
+  const torch::Tensor ours = model.forward(torch::tensor(ids).unsqueeze(0))[0].to(torch::kFloat);
+  ScoreDistance distance;
+  for (std::size_t t = 0; t < theirs.size(); ++t) {
+    const torch::Tensor row = torch::tensor(theirs[t]);
+    if (row.numel() != ours.size(1)) return internal(path + " has another vocabulary");
+    const torch::Tensor off = (ours[static_cast<std::int64_t>(t)] - row).abs().max();
+    distance.difference = std::max(distance.difference, off.item<double>());
+    distance.greatest = std::max(distance.greatest, row.abs().max().item<double>());
+    if (!std::isfinite(off.item<double>())) distance.difference = off.item<double>();
+  }
+  return distance;
+}
+
+Result<double> export_decoder(Disk& disk, const std::string& path, const LanguageBundle& bundle,
+                              GgufNumbers numbers, const std::string& name) {
+  if (!is_decoder(bundle.shape.architecture)) {
+    return unsupported("llama.cpp runs decoders: a " +
+                       std::string(name_of(bundle.shape.architecture)) + " is not exported");
+  }
+  QIAO_TRY(write_decoder(disk, path, bundle, numbers, name));
+  std::vector<std::int64_t> probe;
+  const std::int64_t tokens = std::min(kProbeTokens, bundle.shape.context);
+  for (std::int64_t i = 0; i < tokens; ++i) probe.push_back(i * 7919 % bundle.shape.vocabulary);
+  auto distance = distance_to_llama(*bundle.model, path, "", probe);
+  const double tolerance = numbers == GgufNumbers::kHalf ? kHalfTolerance : kFullTolerance;
+  if (distance && distance->difference <= tolerance * std::max(1.0, distance->greatest)) {
+    return distance->difference;
+  }
+  QIAO_TRY(disk.remove(path));
+  if (!distance) return std::move(distance.error());
+  return internal("the written GGUF gives other scores than the model (off by " +
+                  std::to_string(distance->difference) + "): it was removed");
+}
+
+}  // namespace qiao::learn

@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "learn/models/encoder.h"
+
+#include <cstring>
+
+#include "learn/models/attention.h"
+
+namespace qiao::learn {
+namespace {
+
+torch::nn::LayerNorm make_norm(std::int64_t width, double epsilon) {
+  return torch::nn::LayerNorm(torch::nn::LayerNormOptions({width}).eps(epsilon));
+}
+
+// The word table is large and a batch touches few rows: its gradient is sparse.
+torch::nn::Embedding make_words(const EncoderShape& shape) {
+  return torch::nn::Embedding(
+      torch::nn::EmbeddingOptions(shape.vocabulary, shape.width).sparse(true));
+}
+
+void add_linear(NamedTensors& out, const std::string& name, const torch::nn::Linear& linear) {
+  out.emplace_back(name + ".weight", linear->weight);
+  out.emplace_back(name + ".bias", linear->bias);
+}
+
+void add_norm(NamedTensors& out, const std::string& name, const torch::nn::LayerNorm& norm) {
+  out.emplace_back(name + ".weight", norm->weight);
+  out.emplace_back(name + ".bias", norm->bias);
+}
+
+}  // namespace
+
+SelfAttentionImpl::SelfAttentionImpl(std::int64_t width, std::int64_t heads, double dropout)
+    : query(register_module("query", torch::nn::Linear(width, width))),
+      key(register_module("key", torch::nn::Linear(width, width))),
+      value(register_module("value", torch::nn::Linear(width, width))),
+      output(register_module("output", torch::nn::Linear(width, width))),
+      heads_(heads),
+      dropout_(dropout) {}
+
+torch::Tensor SelfAttentionImpl::forward(const torch::Tensor& x, const torch::Tensor& mask) {
+  const torch::Tensor mixed =
+      learn::attention(split_heads(query(x), heads_), split_heads(key(x), heads_),
+                       split_heads(value(x), heads_), mask, is_training() ? dropout_ : 0);
+  return output(join_heads(mixed));
+}
+
+EncoderLayerImpl::EncoderLayerImpl(const EncoderShape& shape, double dropout)
+    : attention(register_module("attention", SelfAttention(shape.width, shape.heads, dropout))),
+      attention_norm(register_module("attention_norm", make_norm(shape.width, shape.epsilon))),
+      up(register_module("up", torch::nn::Linear(shape.width, shape.inner))),
+      down(register_module("down", torch::nn::Linear(shape.inner, shape.width))),
+      output_norm(register_module("output_norm", make_norm(shape.width, shape.epsilon))),
+      dropout_(dropout) {}
+
+torch::Tensor EncoderLayerImpl::forward(const torch::Tensor& x, const torch::Tensor& mask) {
+  const torch::Tensor looked = torch::dropout(attention(x, mask), dropout_, is_training());
+  const torch::Tensor middle = attention_norm(x + looked);
+  const torch::Tensor fed = down(torch::gelu(up(middle), "tanh"));
+  return output_norm(middle + torch::dropout(fed, dropout_, is_training()));
+}
+
+EncoderImpl::EncoderImpl(const EncoderShape& shape, double dropout)
+    : words(register_module("words", make_words(shape))),
+      positions(register_module("positions", torch::nn::Embedding(shape.positions, shape.width))),
+      types(register_module("types", torch::nn::Embedding(shape.types, shape.width))),
+      norm(register_module("norm", make_norm(shape.width, shape.epsilon))),
+      shape_(shape),
+      dropout_(dropout) {
+  for (std::int64_t i = 0; i < shape.layers; ++i) {
+    layers.push_back(register_module("layer" + std::to_string(i), EncoderLayer(shape, dropout)));
+  }
+}
+
+torch::Tensor EncoderImpl::forward(const torch::Tensor& ids, const torch::Tensor& present) {
+  const std::int64_t tokens = ids.size(1);
+  torch::Tensor x = words(ids) + positions->weight.narrow(0, 0, tokens) + types->weight[0];
+  x = torch::dropout(norm(x), dropout_, is_training());
+  const torch::Tensor mask = padding_mask(present);
+  for (EncoderLayer& layer : layers) x = layer(x, mask);
+  return x;
+}
+
+torch::Tensor pool(const torch::Tensor& hidden, const torch::Tensor& present, Pooling pooling) {
+  if (pooling == Pooling::kCls) return hidden.select(1, 0);
+  const torch::Tensor weight = present.to(hidden.scalar_type()).unsqueeze(-1);
+  return (hidden * weight).sum(1) / weight.sum(1);
+}
+
+NamedTensors weights_of(const Encoder& encoder) {
+  NamedTensors out = {{"embeddings.word_embeddings.weight", encoder->words->weight},
+                      {"embeddings.position_embeddings.weight", encoder->positions->weight},
+                      {"embeddings.token_type_embeddings.weight", encoder->types->weight}};
+  add_norm(out, "embeddings.LayerNorm", encoder->norm);
+  for (std::size_t i = 0; i < encoder->layers.size(); ++i) {
+    const std::string name = "encoder.layer." + std::to_string(i) + ".";
+    const EncoderLayer& layer = encoder->layers[i];
+    add_linear(out, name + "attention.self.query", layer->attention->query);
+    add_linear(out, name + "attention.self.key", layer->attention->key);
+    add_linear(out, name + "attention.self.value", layer->attention->value);
+    add_linear(out, name + "attention.output.dense", layer->attention->output);
+    add_norm(out, name + "attention.output.LayerNorm", layer->attention_norm);
+    add_linear(out, name + "intermediate.dense", layer->up);
+    add_linear(out, name + "output.dense", layer->down);
+    add_norm(out, name + "output.LayerNorm", layer->output_norm);
+  }
+  return out;
+}
+
+Status load_weights(const NamedTensors& targets, model::WeightFile& file) {
+  const torch::NoGradGuard no_grad;
+  for (const auto& [name, target] : targets) {
+    QIAO_ASSIGN(const model::Tensor source, file.read(name));
+    if (target.sizes() != torch::IntArrayRef(source.shape)) {
+      return Error{Code::kCorrupt, "tensor " + name + " has another shape than config.json says"};
+    }
+    std::memcpy(target.data_ptr<float>(), source.values.data(),
+                source.values.size() * sizeof(float));
+  }
+  return {};
+}
+
+}  // namespace qiao::learn

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <torch/torch.h>
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "learn/models/encoder_shape.h"
+#include "model/convert/convert_weights.h"
+
+namespace qiao::learn {
+
+// Multi-head self-attention with its output projection.
+class SelfAttentionImpl : public torch::nn::Module {
+ public:
+  SelfAttentionImpl(std::int64_t width, std::int64_t heads, double dropout);
+  // x [batch, tokens, width]; mask as attention() takes it.
+  torch::Tensor forward(const torch::Tensor& x, const torch::Tensor& mask);
+
+  torch::nn::Linear query, key, value, output;
+
+ private:
+  std::int64_t heads_;
+  double dropout_;
+};
+TORCH_MODULE(SelfAttention);
+
+// One block of BERT: attention, then feed-forward, each added to its input and normed after.
+// GELU by tanh, as llama.cpp runs it.
+class EncoderLayerImpl : public torch::nn::Module {
+ public:
+  EncoderLayerImpl(const EncoderShape& shape, double dropout);
+  torch::Tensor forward(const torch::Tensor& x, const torch::Tensor& mask);
+
+  SelfAttention attention;
+  torch::nn::LayerNorm attention_norm;
+  torch::nn::Linear up, down;
+  torch::nn::LayerNorm output_norm;
+
+ private:
+  double dropout_;
+};
+TORCH_MODULE(EncoderLayer);
+
+// A BERT encoder. All texts are of segment 0, as the models we serve see them.
+// One thread at a time.
+class EncoderImpl : public torch::nn::Module {
+ public:
+  EncoderImpl(const EncoderShape& shape, double dropout);
+  // ids [batch, tokens] (int64), present [batch, tokens] (bool) → [batch, tokens, width].
+  torch::Tensor forward(const torch::Tensor& ids, const torch::Tensor& present);
+
+  [[nodiscard]] const EncoderShape& shape() const { return shape_; }
+
+  torch::nn::Embedding words, positions, types;
+  torch::nn::LayerNorm norm;
+  std::vector<EncoderLayer> layers;
+
+ private:
+  EncoderShape shape_;
+  double dropout_;
+};
+TORCH_MODULE(Encoder);
+
+// One vector a text: the first token's, or the mean of those present.
+torch::Tensor pool(const torch::Tensor& hidden, const torch::Tensor& present, Pooling pooling);
+
+// Every weight of the encoder by Hugging Face's name, sharing memory with it. Order: bottom to top.
+using NamedTensors = std::vector<std::pair<std::string, torch::Tensor>>;
+NamedTensors weights_of(const Encoder& encoder);
+
+// Fills `targets` from the file; an Error names the tensor that is missing or misshapen.
+Status load_weights(const NamedTensors& targets, model::WeightFile& file);
+
+}  // namespace qiao::learn

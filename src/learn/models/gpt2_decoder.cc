@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "learn/models/gpt2_decoder.h"
+
+#include "learn/models/attention.h"
+
+namespace qiao::learn {
+namespace {
+
+torch::nn::LayerNorm norm(std::int64_t width) {
+  return torch::nn::LayerNorm(torch::nn::LayerNormOptions({width}).eps(1e-5));
+}
+
+}  // namespace
+
+Gpt2LayerImpl::Gpt2LayerImpl(const LanguageModelShape& shape, double dropout)
+    : heads_(shape.heads), dropout_(dropout) {
+  const std::int64_t width = shape.width;
+  const double residual = residual_spread(shape.layers);
+  attn_norm = register_module("attn_norm", norm(width));
+  attn_qkv = register_module("attn_qkv", Projection(width, 3 * width, true, kSpread));
+  attn_output = register_module("attn_output", Projection(width, width, true, residual));
+  ffn_norm = register_module("ffn_norm", norm(width));
+  ffn_up = register_module("ffn_up", Projection(width, 4 * width, true, kSpread));
+  ffn_down = register_module("ffn_down", Projection(4 * width, width, true, residual));
+}
+
+torch::Tensor Gpt2LayerImpl::forward(torch::Tensor x, const torch::Tensor& mask) {
+  const auto parts = attn_qkv(attn_norm(x)).chunk(3, -1);
+  const torch::Tensor mixed =
+      attention(split_heads(parts[0], heads_), split_heads(parts[1], heads_),
+                split_heads(parts[2], heads_), mask, is_training() ? dropout_ : 0);
+  x = x + torch::dropout(attn_output(join_heads(mixed)), dropout_, is_training());
+  const torch::Tensor fed = ffn_down(torch::gelu(ffn_up(ffn_norm(x)), "tanh"));
+  return x + torch::dropout(fed, dropout_, is_training());
+}
+
+Gpt2Decoder::Gpt2Decoder(const LanguageModelShape& shape, double dropout)
+    : words_(register_module("token_embd", torch::nn::Embedding(shape.vocabulary, shape.width))),
+      positions_(
+          register_module("position_embd", torch::nn::Embedding(shape.context, shape.width))),
+      layers_(register_module("blk", torch::nn::ModuleList())),
+      norm_(register_module("output_norm", norm(shape.width))),
+      mask_(causal_mask(shape.context)),
+      dropout_(dropout) {
+  torch::nn::init::normal_(words_->weight, 0, kSpread);
+  torch::nn::init::normal_(positions_->weight, 0, kSpread);
+  for (std::int64_t i = 0; i < shape.layers; ++i) layers_->push_back(Gpt2Layer(shape, dropout));
+}
+
+torch::Tensor Gpt2Decoder::hidden(const torch::Tensor& ids) {
+  const std::int64_t tokens = ids.size(1);
+  torch::Tensor x = words_(ids) + positions_->weight.narrow(0, 0, tokens);
+  x = torch::dropout(x, dropout_, is_training());
+  const torch::Tensor mask = mask_.narrow(2, 0, tokens).narrow(3, 0, tokens);
+  for (const auto& layer : *layers_) x = layer->as<Gpt2Layer>()->forward(x, mask);
+  return norm_(x);
+}
+
+torch::Tensor Gpt2Decoder::scores(const torch::Tensor& hidden) {
+  return torch::linear(hidden, words_->weight);
+}
+
+}  // namespace qiao::learn

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "learn/models/text_model.h"
+
+namespace qiao::learn {
+
+TextModelImpl::TextModelImpl(const EncoderShape& shape, Task task, std::int64_t labels,
+                             double dropout)
+    : encoder(register_module("encoder", Encoder(shape, dropout))),
+      head(register_module("head", torch::nn::Linear(shape.width, labels))),
+      task_(task),
+      dropout_(dropout) {
+  constexpr double kHeadSpread = 0.02;  // BERT's own initial spread
+  const torch::NoGradGuard no_grad;
+  head->weight.normal_(0, kHeadSpread);
+  head->bias.zero_();
+}
+
+TextOutput TextModelImpl::run(const torch::Tensor& ids, const torch::Tensor& present) {
+  torch::Tensor x = encoder(ids, present);
+  if (task_ == Task::kClassify) x = pool(x, present, encoder->shape().pooling);
+  return {head(torch::dropout(x, dropout_, is_training())), x};
+}
+
+torch::Tensor TextModelImpl::forward(const torch::Tensor& ids, const torch::Tensor& present) {
+  return run(ids, present).scores;
+}
+
+NamedTensors weights_of(const TextModel& model) {
+  NamedTensors out = weights_of(model->encoder);
+  out.emplace_back("classifier.weight", model->head->weight);
+  out.emplace_back("classifier.bias", model->head->bias);
+  return out;
+}
+
+}  // namespace qiao::learn

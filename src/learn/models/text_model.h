@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <torch/torch.h>
+
+#include "learn/data/rows.h"
+#include "learn/models/encoder.h"
+
+namespace qiao::learn {
+
+// What a model says of a batch.
+struct TextOutput {
+  torch::Tensor scores;  // before the softmax: [batch, labels], or [batch, tokens, labels] for tags
+  torch::Tensor vectors;  // what the head read: [batch, width], or [batch, tokens, width]
+};
+
+// An encoder with one linear head: a label for the text, or a tag for every piece.
+// One thread at a time.
+class TextModelImpl : public torch::nn::Module {
+ public:
+  TextModelImpl(const EncoderShape& shape, Task task, std::int64_t labels, double dropout);
+  TextOutput run(const torch::Tensor& ids, const torch::Tensor& present);
+  // The scores of run() alone.
+  torch::Tensor forward(const torch::Tensor& ids, const torch::Tensor& present);
+
+  Encoder encoder;
+  torch::nn::Linear head;
+
+ private:
+  Task task_;
+  double dropout_;
+};
+TORCH_MODULE(TextModel);
+
+// Encoder and head by their names in a bundle's safetensors file.
+NamedTensors weights_of(const TextModel& model);
+
+}  // namespace qiao::learn

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <string>
+
+#include "base/disk.h"
+#include "base/json.h"
+#include "base/result.h"
+#include "learn/commands/progress.h"
+#include "learn/data/labels.h"
+#include "learn/data/rows.h"
+
+namespace qiao::learn {
+
+struct FinetuneOptions {
+  std::string base;   // a name or folder (open_base)
+  std::string train;  // JSON lines, perhaps gzipped
+  std::string dev;
+  std::string out;  // the bundle's folder; must not exist
+  Task task = Task::kClassify;
+  std::int64_t seed = 1;
+  std::int64_t epochs = 0;   // 0: by the number of rows
+  std::int64_t batch = 32;   // texts
+  double rate = 2e-4;        // highest learning rate
+  double head_rate = 10;     // the head's, as a multiple of it
+  double layer_decay = 0.9;  // of the rate, from each layer to the one below
+  double warmup = 0.1;       // share of the steps
+  double dropout = 0.1;
+  double smoothing = 0.1;      // of the labels
+  bool class_weights = false;  // rare labels count more
+  std::int64_t tokens_max = 256;
+  bool bfloat16 = true;         // where the CPU can
+  std::int64_t stop_after = 0;  // save and stop after this many steps in all; 0: never
+  bool resume = false;
+};
+
+// Trains a base on `train`, keeps the epoch that is best on `dev` and writes it as the bundle
+// `out`. Until then everything stands in `out`.partial, also the state from which `resume` goes on
+// with the same losses. Blocks; looks at `stop` after every step and then saves and returns
+// `cancelled`. The same seed on the same machine with the same threads gives the same bundle.
+//
+// Returns the card (see Bundle). Errors: a bad row (file and line), a base that does not fit (the
+// tensor), a loss that is not a number (the rows of the batch), a full disk.
+Result<Json> finetune(Disk& disk, const FinetuneOptions& options, Progress& progress,
+                      const std::atomic<bool>& stop);
+
+// Tells of dev rows whose label train lacks; invalid_argument when they are more than a fifth.
+Status check_dev(const RowFile& train, const RowFile& dev, const Labels& labels,
+                 Progress& progress);
+
+}  // namespace qiao::learn

@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "learn/training/finetune.h"
+
+#include <gtest/gtest.h>
+
+#include <filesystem>
+
+#include "base/digest.h"
+#include "learn/evaluation/evaluate.h"
+#include "learn/files/bundle.h"
+#include "learn/testing/letters.h"
+
+namespace qiao::learn {
+namespace {
+
+using testing::TempFolder;
+
+class FinetuneTest : public ::testing::Test {
+ protected:
+  void SetUp() override { testing::write_letters_base(folder_, 1); }
+
+  FinetuneOptions options(const std::string& out) { return testing::letters_options(folder_, out); }
+
+  Result<Json> run(const FinetuneOptions& options) {
+    return finetune(disk_, options, progress_, stop_);
+  }
+
+  std::string weights_of_bundle(const std::string& name) {
+    return sha256_file_hex(folder_ / (name + "/model.safetensors")).value_or("none");
+  }
+
+  TempFolder folder_;
+  SystemDisk disk_;
+  Progress progress_{Language::kEnglish, false};
+  std::atomic<bool> stop_{false};
+};
+
+TEST_F(FinetuneTest, LearnsLabelsAndTheBundleSaysTheSame) {
+  const auto card = run(options("bundle"));
+  ASSERT_TRUE(card) << card.error().message;
+  EXPECT_GT(json_number((*card)["dev"], "accuracy").value_or(0), 0.95);
+  EXPECT_EQ((*card)["data"]["train"]["rows"], 200);
+
+  Bundle bundle = load_bundle(folder_ / "bundle").value();
+  const RowFile dev = read_rows(folder_ / "dev.jsonl", Task::kClassify).value();
+  const Exam exam = make_exam(dev, bundle.task, bundle.tokenizer, bundle.labels, bundle.tokens_max);
+  const Report report =
+      evaluate(bundle.model, exam, bundle.labels, bundle.tokenizer.pad(), false).value();
+  EXPECT_DOUBLE_EQ(report.accuracy, json_number((*card)["dev"], "accuracy").value_or(0));
+  EXPECT_FALSE(std::filesystem::exists(folder_ / "bundle.partial"));
+}
+
+TEST_F(FinetuneTest, LearnsTags) {
+  FinetuneOptions wanted = options("bundle");
+  wanted.task = Task::kTag;
+  const auto card = run(wanted);
+  ASSERT_TRUE(card) << card.error().message;
+  EXPECT_GT(json_number((*card)["dev"], "entity_f1").value_or(0), 0.95);
+}
+
+// What a command line without options runs: the defaults as they stand must be a training.
+TEST_F(FinetuneTest, TheDefaultsTrain) {
+  FinetuneOptions plain;
+  plain.base = folder_ / "base";
+  plain.train = folder_ / "train.jsonl";
+  plain.dev = folder_ / "dev.jsonl";
+  plain.out = folder_ / "bundle";
+  const auto card = run(plain);
+  ASSERT_TRUE(card) << card.error().message;
+  const Json& epochs = (*card)["epochs"];
+  ASSERT_GT(epochs.size(), 1U);
+  EXPECT_LT(json_number(epochs.back(), "train_loss").value_or(9),
+            json_number(epochs.front(), "train_loss").value_or(0));
+}
+
+TEST_F(FinetuneTest, TheSameSeedGivesTheSameBytes) {
+  ASSERT_TRUE(run(options("one")));
+  ASSERT_TRUE(run(options("two")));
+  FinetuneOptions other = options("three");
+  other.seed = 2;
+  ASSERT_TRUE(run(other));
+  EXPECT_EQ(weights_of_bundle("one"), weights_of_bundle("two"));
+  EXPECT_NE(weights_of_bundle("one"), weights_of_bundle("three"));
+}
+
+// Stopped before its first step, and so again in every later one: the end is that of an unbroken
+// run, to the bit.
+TEST_F(FinetuneTest, AResumedRunEndsAsAnUnbrokenOne) {
+  ASSERT_TRUE(run(options("unbroken")));
+  stop_ = true;
+  const auto stopped = run(options("broken"));
+  ASSERT_FALSE(stopped);
+  EXPECT_EQ(stopped.error().code, Code::kCancelled);
+  EXPECT_NE(stopped.error().message.find("--resume"), std::string::npos);
+  EXPECT_FALSE(std::filesystem::exists(folder_ / "broken"));
+
+  FinetuneOptions again = options("broken");
+  again.resume = true;
+  again.seed = 9;
+  EXPECT_EQ(run(again).error().code, Code::kPrecondition);  // not the run that was saved
+  again.seed = 1;
+  again.stop_after = 5;
+  stop_ = false;
+  ASSERT_FALSE(run(again));
+  again.stop_after = 13;
+  ASSERT_FALSE(run(again));
+  again.stop_after = 0;
+  const auto resumed = run(again);
+  ASSERT_TRUE(resumed) << resumed.error().message;
+  EXPECT_EQ(weights_of_bundle("unbroken"), weights_of_bundle("broken"));
+}
+
+TEST_F(FinetuneTest, ARateTooHighIsToldAndLeavesNoBundle) {
+  FinetuneOptions wild = options("bundle");
+  wild.rate = 1e30;
+  const auto card = run(wild);
+  ASSERT_FALSE(card);
+  EXPECT_EQ(card.error().code, Code::kModelFailed);
+  EXPECT_NE(card.error().message.find("--rate"), std::string::npos);
+  EXPECT_FALSE(std::filesystem::exists(folder_ / "bundle"));
+}
+
+TEST_F(FinetuneTest, WrongInputIsNamed) {
+  FinetuneOptions wrong = options("bundle");
+  folder_.write("other.jsonl", "{\"text\":\"a\",\"label\":\"z\"}\n");
+  wrong.dev = folder_ / "other.jsonl";
+  EXPECT_NE(run(wrong).error().message.find("other.jsonl:1: \"z\""), std::string::npos);
+
+  const std::string weights = read_file(folder_ / "base/model.safetensors").value();
+  folder_.write("base/model.safetensors", weights.substr(0, weights.size() - 100));
+  const auto cut = run(options("bundle"));
+  ASSERT_FALSE(cut);
+  EXPECT_EQ(cut.error().code, Code::kCorrupt);
+  EXPECT_NE(cut.error().message.find("output.LayerNorm"), std::string::npos) << cut.error().message;
+}
+
+}  // namespace
+}  // namespace qiao::learn

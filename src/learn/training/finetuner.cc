@@ -1,0 +1,285 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "learn/training/finetuner.h"
+
+#include <ATen/Parallel.h>
+
+#include <chrono>
+#include <cmath>
+#include <cstdio>
+#include <filesystem>
+#include <utility>
+
+#include "base/clock.h"
+#include "base/i18n.h"
+#include "learn/data/examples.h"
+#include "learn/training/precision.h"
+#include "learn/training/seeds.h"
+
+namespace qiao::learn {
+namespace {
+
+constexpr std::size_t kBatchTokens = 4096;
+constexpr double kRateFloor = 0.02;  // of the highest, at the end
+// How many examples a run sees whose length is not told: many labels need more, and a head for
+// every piece more than one for the text.
+constexpr double kExamplesWanted = 20'000;
+constexpr double kExamplesPerLabel = 600;
+constexpr double kTaggedWanted = 64'000;
+constexpr double kEpochsMin = 3;
+constexpr double kEpochsMax = 10;
+// Distillation (Hinton et al. 2015): how soft the teacher's answers are, and their part of the
+// loss.
+constexpr double kTemperature = 3;
+constexpr double kTeacherPart = 0.7;
+constexpr double kVectorPart = 1.0;  // of the distance between the texts' vectors
+
+using Clock = std::chrono::steady_clock;
+
+std::string percent(double share) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%.2f", 100 * share);
+  return text;
+}
+
+// The rates fall from the head down to the word table.
+std::vector<LearningWeight> learning_weights(const TextModel& model,
+                                             const FinetuneOptions& options) {
+  const auto layers = static_cast<double>(model->encoder->layers.size());
+  std::vector<LearningWeight> out;
+  for (const auto& [name, tensor] : weights_of(model)) {
+    constexpr std::string_view kLayer = "encoder.layer.";
+    double below = layers + 1;  // embeddings
+    if (name.starts_with(kLayer)) below = layers - std::stod(name.substr(kLayer.size()));
+    const bool head = name.starts_with("classifier.");
+    const double scale = head ? options.head_rate : std::pow(options.layer_decay, below);
+    out.push_back({name, tensor, scale});
+  }
+  return out;
+}
+
+// Mean count over count: rare labels weigh more. Undefined when not wanted.
+torch::Tensor label_weights(const std::vector<Example>& examples, std::size_t labels, bool wanted) {
+  if (!wanted) return {};
+  const torch::Tensor counts = torch::zeros({static_cast<std::int64_t>(labels)});
+  for (const Example& example : examples) {
+    for (const std::int64_t target : example.targets) {
+      if (target >= 0) counts[target] += 1;
+    }
+  }
+  const torch::Tensor used = counts.clamp_min(1);
+  return used.mean() / used;
+}
+
+std::int64_t epochs_for(Task task, std::size_t rows, std::size_t labels) {
+  const double wanted = task == Task::kTag
+                            ? kTaggedWanted
+                            : kExamplesWanted + kExamplesPerLabel * static_cast<double>(labels);
+  const double epochs = std::round(wanted / static_cast<double>(rows));
+  return static_cast<std::int64_t>(std::clamp(epochs, kEpochsMin, kEpochsMax));
+}
+
+Json about(const RowFile& file) {
+  return {{"file", std::filesystem::path(file.path).filename().string()},
+          {"sha256", file.sha256},
+          {"rows", file.rows.size()}};
+}
+
+}  // namespace
+
+Finetuner::Finetuner(Disk& disk, const FinetuneOptions& options, Progress& progress,
+                     const std::atomic<bool>& stop, FinetuneStart start)
+    : disk_(disk),
+      options_(options),
+      progress_(progress),
+      stop_(stop),
+      start_(std::move(start)),
+      folder_(disk, options.out),
+      optimiser_(learning_weights(start_.bundle.model, options), {}) {}
+
+Result<Json> Finetuner::run() {
+  QIAO_TRY(prepare());
+  while (state_.epoch < options_.epochs) {
+    QIAO_TRY(run_epoch());
+    QIAO_TRY(end_epoch());
+  }
+  const Json made = card();
+  QIAO_TRY(write_file_atomic(disk_, folder_.path() + "/card.json", dump_json(made, 2) + "\n"));
+  QIAO_TRY(folder_.publish());
+  return made;
+}
+
+Status Finetuner::prepare() {
+  const Bundle& bundle = start_.bundle;
+  const auto ready = [&](const RowFile& file) {
+    return make_exam(file, bundle.task, bundle.tokenizer, bundle.labels, bundle.tokens_max);
+  };
+  exam_ = ready(start_.dev);
+  examples_ = ready(start_.train).examples;
+  if (options_.epochs == 0) {
+    options_.epochs = epochs_for(options_.task, examples_.size(), bundle.labels.size());
+  }
+  options_.bfloat16 = options_.bfloat16 && cpu_has_bfloat16();
+  class_weights_ = label_weights(examples_, bundle.labels.size(), options_.class_weights);
+  for (std::int64_t epoch = 0; epoch < options_.epochs; ++epoch) {
+    steps_ += static_cast<std::int64_t>(batches_of(epoch).size());
+  }
+  state_.identity = identity();
+  state_.notes = {{"best", -1.0}, {"epochs", Json::array()}, {"epoch_loss", 0.0}};
+  return folder_.begin(options_.resume, steps_, state_, optimiser_, progress_);
+}
+
+// What must be equal for a saved state to be ours.
+Json Finetuner::identity() const {
+  return {{"train", start_.train.sha256},
+          {"dev", start_.dev.sha256},
+          {"base", start_.base["sha256"]},
+          {"task", name_of(options_.task)},
+          {"taught", start_.teacher.scores.defined()},
+          {"layers", start_.bundle.shape.layers},
+          {"seed", options_.seed},
+          {"epochs", options_.epochs},
+          {"batch", options_.batch},
+          {"rate", options_.rate},
+          {"head_rate", options_.head_rate},
+          {"layer_decay", options_.layer_decay},
+          {"warmup", options_.warmup},
+          {"dropout", options_.dropout},
+          {"smoothing", options_.smoothing},
+          {"class_weights", options_.class_weights},
+          {"tokens_max", options_.tokens_max},
+          {"bfloat16", options_.bfloat16},
+          {"threads", at::get_num_threads()}};
+}
+
+std::vector<Finetuner::Chosen> Finetuner::batches_of(std::int64_t epoch) const {
+  return plan_batches(examples_, static_cast<std::size_t>(options_.batch), kBatchTokens,
+                      mix_seed(seed(), static_cast<std::uint64_t>(epoch) + 1));
+}
+
+bool Finetuner::stop_wanted() const {
+  return stop_.load() || (options_.stop_after > 0 && state_.step == options_.stop_after);
+}
+
+Status Finetuner::run_epoch() {
+  const auto batches = batches_of(state_.epoch);
+  const auto count = static_cast<std::int64_t>(batches.size());
+  progress_.begin(tr(progress_.language(), Text::kLearnEpoch,
+                     {std::to_string(state_.epoch + 1), std::to_string(options_.epochs)}),
+                  count, state_.batch_in_epoch);
+  start_.bundle.model->train();
+  epoch_loss_ = json_number(state_.notes, "epoch_loss").value_or(0);
+  Clock::time_point last = Clock::now();
+  for (; state_.batch_in_epoch < count; ++state_.batch_in_epoch, ++state_.step) {
+    state_.notes["epoch_loss"] = epoch_loss_;
+    if (stop_wanted()) return folder_.stop(state_, steps_, optimiser_);
+    if (folder_.save_is_due()) QIAO_TRY(folder_.save(state_, optimiser_));
+    QIAO_ASSIGN(const double loss, learn(batches[static_cast<std::size_t>(state_.batch_in_epoch)]));
+    epoch_loss_ += loss / static_cast<double>(count);
+    const Clock::time_point now = Clock::now();
+    seconds_ += std::chrono::duration<double>(now - std::exchange(last, now)).count();
+  }
+  return {};
+}
+
+// One step. Its dropout depends on seed and step alone, so that a resumed run repeats it.
+Result<double> Finetuner::learn(const Chosen& chosen) {
+  constexpr std::uint64_t kSteps = std::uint64_t{1} << 32U;  // apart from the seeds of epochs
+  torch::manual_seed(mix_seed(seed(), kSteps + static_cast<std::uint64_t>(state_.step)));
+  const Batch batch = make_batch(examples_, chosen, options_.task, start_.bundle.tokenizer.pad());
+  optimiser_.zero_gradients();
+  const torch::Tensor loss = loss_of(batch, chosen);
+  const double value = loss.item<double>();
+  if (!std::isfinite(value)) return not_a_number(chosen);
+  loss.backward();
+  const auto warmup = static_cast<std::int64_t>(options_.warmup * static_cast<double>(steps_));
+  const double share = warmup_cosine(state_.step, steps_, warmup, kRateFloor);
+  QIAO_TRY(optimiser_.step(options_.rate * share));
+  progress_.step(state_.batch_in_epoch + 1, value, batch.tokens);
+  return value;
+}
+
+torch::Tensor Finetuner::loss_of(const Batch& batch, const Chosen& chosen) {
+  const Bfloat16Scope scope(options_.bfloat16);
+  const TextOutput output = start_.bundle.model->run(batch.ids, batch.present);
+  const torch::Tensor scores = output.scores.to(torch::kFloat);
+  namespace F = torch::nn::functional;
+  auto how =
+      F::CrossEntropyFuncOptions().ignore_index(kNoTarget).label_smoothing(options_.smoothing);
+  if (class_weights_.defined()) how.weight(class_weights_);
+  const torch::Tensor own = F::cross_entropy(scores.flatten(0, -2), batch.targets.flatten(), how);
+  if (!start_.teacher.scores.defined()) return own;
+  return (1 - kTeacherPart) * own + teacher_loss(output, chosen);
+}
+
+torch::Tensor Finetuner::teacher_loss(const TextOutput& output, const Chosen& chosen) {
+  const torch::Tensor rows = torch::tensor(std::vector<std::int64_t>(chosen.begin(), chosen.end()));
+  const torch::Tensor wanted = start_.teacher.scores.index_select(0, rows) / kTemperature;
+  const torch::Tensor given = output.scores.to(torch::kFloat) / kTemperature;
+  const torch::Tensor answers =
+      torch::kl_div(torch::log_softmax(given, -1), torch::softmax(wanted, -1), at::Reduction::Sum) /
+      double(chosen.size());
+  const torch::Tensor near = torch::cosine_similarity(
+      output.vectors.to(torch::kFloat), start_.teacher.vectors.index_select(0, rows), -1);
+  return kTeacherPart * kTemperature * kTemperature * answers + kVectorPart * (1 - near.mean());
+}
+
+Error Finetuner::not_a_number(const Chosen& chosen) const {
+  std::string lines;
+  for (const std::size_t i : chosen) {
+    lines += (lines.empty() ? "" : ", ") + std::to_string(start_.train.rows[i].line);
+  }
+  return {Code::kModelFailed, "the loss is not a number at step " + std::to_string(state_.step) +
+                                  ": lower --rate, or look at the rows of " + start_.train.path +
+                                  " in lines " + lines};
+}
+
+Status Finetuner::end_epoch() {
+  Bundle& bundle = start_.bundle;
+  auto report = evaluate(bundle.model, exam_, bundle.labels, bundle.tokenizer.pad(),
+                         options_.bfloat16, [this](double) { return !stop_.load(); });
+  if (!report && report.error().code == Code::kCancelled) {
+    state_.notes["epoch_loss"] = epoch_loss_;
+    return folder_.stop(state_, steps_, optimiser_);
+  }
+  QIAO_TRY(report);
+  const bool best =
+      quality(*report, options_.task) > json_number(state_.notes, "best").value_or(-1);
+  note_epoch(*report, best);
+  state_.epoch += 1;
+  state_.batch_in_epoch = 0;
+  state_.notes["epoch_loss"] = 0.0;
+  if (!best) return {};
+  bundle.card = card();
+  return save_bundle(disk_, folder_.path(), bundle);
+}
+
+void Finetuner::note_epoch(const Report& report, bool best) {
+  const double got = quality(report, options_.task);
+  const std::int64_t epoch = state_.epoch + 1;
+  state_.notes["epochs"].push_back(
+      {{"epoch", epoch}, {"train_loss", epoch_loss_}, {"dev_loss", report.loss}, {"dev", got}});
+  if (best) {
+    state_.notes["best"] = got;
+    state_.notes["best_epoch"] = epoch;
+    state_.notes["dev"] = to_json(report, options_.task);
+  }
+  progress_.note(tr(progress_.language(), best ? Text::kLearnEpochBest : Text::kLearnEpochDone,
+                    {std::to_string(epoch), percent(got), clock_text(seconds_)}));
+}
+
+Json Finetuner::card() const {
+  Json made = state_.identity;
+  for (const char* key : {"train", "dev", "base", "task"}) made.erase(key);
+  return {{"kind", "bundle"},
+          {"task", name_of(options_.task)},
+          {"licence", start_.base["licence"]},
+          {"base", start_.base},
+          {"data", {{"train", about(start_.train)}, {"dev", about(start_.dev)}}},
+          {"options", made},
+          {"dev", state_.notes["dev"]},
+          {"best_epoch", state_.notes["best_epoch"]},
+          {"epochs", state_.notes["epochs"]},
+          {"made_ms", SystemClock().wall_ms()}};
+}
+
+}  // namespace qiao::learn

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <atomic>
+#include <vector>
+
+#include "learn/evaluation/evaluate.h"
+#include "learn/files/bundle.h"
+#include "learn/training/finetune.h"
+#include "learn/training/optimiser.h"
+#include "learn/training/run_folder.h"
+
+namespace qiao::learn {
+
+// What a student learns from besides the labels: a teacher's answers to the training rows.
+struct TeacherAnswers {
+  torch::Tensor scores;   // [rows, labels], before the softmax; undefined: there is no teacher
+  torch::Tensor vectors;  // [rows, width] of the texts
+};
+
+// What a run starts from.
+struct FinetuneStart {
+  RowFile train;
+  RowFile dev;
+  Json base;  // name, sha256, licence
+  Bundle bundle;
+  TeacherAnswers teacher;
+};
+
+// One training of a bundle's model on labelled rows: epochs, looks at dev, the best one kept.
+// finetune() and distil() make it. `disk`, `progress` and `stop` must outlive it; one thread.
+class Finetuner {
+ public:
+  Finetuner(Disk& disk, const FinetuneOptions& options, Progress& progress,
+            const std::atomic<bool>& stop, FinetuneStart start);
+  Finetuner(const Finetuner&) = delete;
+  Finetuner& operator=(const Finetuner&) = delete;
+
+  // Trains, writes the bundle and returns its card.
+  Result<Json> run();
+
+ private:
+  using Chosen = std::vector<std::size_t>;
+
+  Status prepare();
+  [[nodiscard]] Json identity() const;
+  [[nodiscard]] std::vector<Chosen> batches_of(std::int64_t epoch) const;
+  [[nodiscard]] std::uint64_t seed() const { return static_cast<std::uint64_t>(options_.seed); }
+  [[nodiscard]] bool stop_wanted() const;
+  Status run_epoch();
+  Result<double> learn(const Chosen& chosen);
+  torch::Tensor loss_of(const Batch& batch, const Chosen& chosen);
+  torch::Tensor teacher_loss(const TextOutput& output, const Chosen& chosen);
+  [[nodiscard]] Error not_a_number(const Chosen& chosen) const;
+  Status end_epoch();
+  void note_epoch(const Report& report, bool best);
+  [[nodiscard]] Json card() const;
+
+  Disk& disk_;
+  FinetuneOptions options_;
+  Progress& progress_;
+  const std::atomic<bool>& stop_;
+  FinetuneStart start_;
+  RunFolder folder_;
+  AdamW optimiser_;
+  Exam exam_;
+  std::vector<Example> examples_;
+  torch::Tensor class_weights_;
+  TrainState state_;
+  std::int64_t steps_ = 0;
+  double epoch_loss_ = 0;
+  double seconds_ = 0;
+};
+
+}  // namespace qiao::learn

@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "learn/training/optimiser.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <limits>
+
+namespace qiao::learn {
+namespace {
+
+torch::Tensor learnt(torch::IntArrayRef sides) {
+  return torch::randn(sides).set_requires_grad(true);
+}
+
+// Against libtorch's own AdamW, over several steps, with decay and without clipping.
+TEST(AdamW, EqualsLibtorchs) {
+  torch::manual_seed(1);
+  torch::Tensor ours = learnt({6, 5});
+  torch::Tensor theirs = ours.detach().clone().set_requires_grad(true);
+  AdamOptions options;
+  options.clip_norm = 0;
+  AdamW adam({{"w", ours, 0.5}}, options);
+  torch::optim::AdamW reference(
+      {theirs}, torch::optim::AdamWOptions(0.5e-2).betas({0.9, 0.999}).weight_decay(0.01));
+  for (int step = 0; step < 20; ++step) {
+    adam.zero_gradients();
+    (ours * ours * ours).sum().backward();
+    ASSERT_TRUE(adam.step(1e-2));
+    reference.zero_grad();
+    (theirs * theirs * theirs).sum().backward();
+    reference.step();
+  }
+  EXPECT_TRUE(torch::allclose(ours, theirs, 1e-5, 1e-6));
+}
+
+TEST(AdamW, ClipsByTheNormOfAllGradients) {
+  torch::Tensor a = torch::zeros({2}).set_requires_grad(true);
+  torch::Tensor b = torch::zeros({1}).set_requires_grad(true);
+  AdamW adam({{"a", a}, {"b", b}}, {});
+  (a.sum() * 30 + b.sum() * 40).backward();
+  EXPECT_NEAR(adam.step(1e-3).value(), std::sqrt(30.0 * 30 * 2 + 40 * 40), 1e-3);
+  EXPECT_NEAR(adam.moments()[1].first[0].item<double>(), 0.1 * 40 / 58.3095, 1e-5);
+}
+
+// Rows of a word table that the batch holds learn as if they were alone; others stay.
+TEST(AdamW, UpdatesTheRowsOfTheBatchOnly) {
+  torch::manual_seed(2);
+  torch::nn::Embedding words(torch::nn::EmbeddingOptions(5, 4).sparse(true));
+  const torch::Tensor before = words->weight.detach().clone();
+  torch::Tensor alone = before[3].clone().unsqueeze(0).set_requires_grad(true);
+  AdamOptions options;
+  options.clip_norm = 0;
+  AdamW sparse({{"words", words->weight}}, options);
+  AdamW dense({{"alone", alone}}, options);
+  for (int step = 0; step < 4; ++step) {
+    if (step == 2) continue;  // a step without the row does not count for it
+    sparse.zero_gradients();
+    (words(torch::tensor({3, 3})).pow(2)).sum().backward();
+    ASSERT_TRUE(sparse.step(1e-2));
+    dense.zero_gradients();
+    (alone.pow(2) * 2).sum().backward();
+    ASSERT_TRUE(dense.step(1e-2));
+  }
+  EXPECT_TRUE(torch::allclose(words->weight[3], alone[0], 1e-5, 1e-6));
+  EXPECT_TRUE(torch::equal(words->weight[2], before[2]));
+}
+
+TEST(AdamW, NamesTheWeightWhoseGradientIsNoNumber) {
+  torch::Tensor weight = torch::ones({3}).set_requires_grad(true);
+  AdamW adam({{"encoder.layer.1.output.dense.bias", weight}}, {});
+  (weight * std::numeric_limits<float>::quiet_NaN()).sum().backward();
+  const auto stepped = adam.step(1e-3);
+  ASSERT_FALSE(stepped);
+  EXPECT_NE(stepped.error().message.find("encoder.layer.1.output.dense.bias"), std::string::npos);
+  EXPECT_TRUE(torch::equal(weight, torch::ones({3})));
+}
+
+TEST(WarmupCosine, RisesThenFallsToTheFloor) {
+  EXPECT_NEAR(warmup_cosine(0, 100, 10, 0.1), 0.1, 1e-12);
+  EXPECT_NEAR(warmup_cosine(9, 100, 10, 0.1), 1.0, 1e-12);
+  EXPECT_NEAR(warmup_cosine(55, 100, 10, 0.1), 0.55, 1e-12);
+  EXPECT_NEAR(warmup_cosine(100, 100, 10, 0.1), 0.1, 1e-12);
+}
+
+}  // namespace
+}  // namespace qiao::learn

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <string>
+
+#include "base/disk.h"
+#include "base/json.h"
+#include "learn/commands/progress.h"
+#include "learn/models/language_model.h"
+
+namespace qiao::learn {
+
+// The defaults are nanoGPT's published configuration for a CPU
+// (github.com/karpathy/nanoGPT, README: Shakespeare characters, validation loss 1.88).
+struct PretrainOptions {
+  std::string text;          // a file of plain text, perhaps gzipped
+  std::string separator;     // what stands between documents in it; "": nothing
+  std::string out;           // the bundle's folder; must not exist
+  std::string base;          // a decoder to go on from; "": from nothing
+  LanguageModelShape shape;  // its vocabulary is the text's characters; with a base only `context`
+  std::int64_t batch = 12;   // stretches of text in one step
+  std::int64_t at_once = 0;  // of them computed at once, gradients are added up; 0: all
+  std::int64_t steps = 2000;
+  double rate = 0;  // falls to a tenth of it; 0: kRateFromNothing or kRateFromBase
+  std::int64_t warmup = 100;
+  double weight_decay = 0.1;
+  double dropout = 0;
+  double held_out = 0.1;      // the end of the text, for validation
+  std::int64_t written = 40;  // tokens the model writes at each look, for people to see
+  std::int64_t seed = 1;
+  std::int64_t stop_after = 0;  // save and stop after this many steps in all; 0: never
+  bool bfloat16 = true;
+  bool resume = false;
+};
+
+inline constexpr std::size_t kTextBytesMax = std::size_t{1} << 30;
+
+inline constexpr double kRateFromNothing = 1e-3;
+inline constexpr double kRateFromBase = 5e-5;
+
+// Trains a model of the next token and writes it as the bundle `out`: the state with the lowest
+// validation loss; a decoder also as model.gguf. From nothing tokens are characters; with a base
+// its vocabulary, sizes and weights are taken over (continued pre-training). Saves, stops and
+// resumes as finetune() does, to the same bits. Returns the card (`validation_loss` over the whole
+// held-out text, `curve`, `weights`, `tokens_per_second`).
+Result<Json> pretrain(Disk& disk, const PretrainOptions& options, Progress& progress,
+                      const std::atomic<bool>& stop);
+
+}  // namespace qiao::learn

@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "learn/training/pretrain.h"
+
+#include <gtest/gtest.h>
+
+#include <filesystem>
+
+#include "base/digest.h"
+#include "learn/data/characters.h"
+#include "learn/evaluation/curve_chart.h"
+#include "learn/files/language_bundle.h"
+#include "model/testing/temp_folder.h"
+
+namespace qiao::learn {
+namespace {
+
+using testing::TempFolder;
+
+// A text in which each character is told by the two before it.
+class PretrainTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    std::string text;
+    for (int i = 0; i < 400; ++i) text += "春眠不觉晓abc\n";
+    folder_.write("text.txt", text);
+  }
+
+  PretrainOptions options(const std::string& out) {
+    PretrainOptions options;
+    options.text = folder_ / "text.txt";
+    options.out = folder_ / out;
+    options.shape.layers = 1;
+    options.shape.width = 16;
+    options.shape.heads = 2;
+    options.shape.context = 12;
+    options.batch = 8;
+    options.steps = 120;
+    options.rate = 1e-2;
+    options.warmup = 10;
+    options.dropout = 0.1;
+    options.bfloat16 = false;
+    return options;
+  }
+  Result<Json> run(const PretrainOptions& options) {
+    return pretrain(disk_, options, progress_, stop_);
+  }
+  std::string sum(const std::string& name) {
+    return sha256_file_hex(folder_ / (name + "/model.safetensors")).value_or("none");
+  }
+
+  TempFolder folder_;
+  SystemDisk disk_;
+  Progress progress_{Language::kEnglish, false};
+  std::atomic<bool> stop_{false};
+};
+
+TEST_F(PretrainTest, LearnsATextThatRepeatsAndWritesIt) {
+  const auto card = run(options("bundle"));
+  ASSERT_TRUE(card) << card.error().message;
+  EXPECT_LT(json_number(*card, "validation_loss").value_or(9), 0.3);
+  const LanguageBundle bundle = load_language_bundle(folder_ / "bundle").value();
+  EXPECT_EQ(sample(bundle, {"春眠", 3, 0, 1}).value(), "不觉晓");
+  EXPECT_EQ(sample(bundle, {"xyz", 3, 0, 1}).error().code, Code::kInvalidArgument);
+}
+
+TEST_F(PretrainTest, AResumedRunEndsAsAnUnbrokenOne) {
+  ASSERT_TRUE(run(options("unbroken")));
+  PretrainOptions broken = options("broken");
+  broken.stop_after = 37;
+  EXPECT_EQ(run(broken).error().code, Code::kCancelled);
+  broken.stop_after = 0;
+  broken.resume = true;
+  const auto card = run(broken);
+  ASSERT_TRUE(card) << card.error().message;
+  EXPECT_EQ(sum("unbroken"), sum("broken"));
+}
+
+TEST_F(PretrainTest, PartsOfAStepAddUpToTheStep) {
+  PretrainOptions whole = options("whole");
+  whole.steps = 8;
+  whole.dropout = 0;
+  PretrainOptions parts = whole;
+  parts.out = folder_ / "parts";
+  parts.at_once = 3;
+  const double one = json_number(run(whole).value(), "validation_loss").value();
+  const double other = json_number(run(parts).value(), "validation_loss").value();
+  EXPECT_NEAR(one, other, 1e-4);
+}
+
+TEST_F(PretrainTest, LearnsWhereTextsEnd) {
+  PretrainOptions wanted = options("bundle");
+  wanted.separator = "\n";
+  wanted.shape.architecture = Architecture::kLlama;
+  ASSERT_TRUE(run(wanted));
+  const LanguageBundle bundle = load_language_bundle(folder_ / "bundle").value();
+  EXPECT_EQ(sample(bundle, {"春眠", 30, 0, 1}).value(), "不觉晓abc");
+}
+
+TEST_F(PretrainTest, GoesOnFromABaseWithItsVocabulary) {
+  ASSERT_TRUE(run(options("base")));
+  std::string text;
+  for (int i = 0; i < 200; ++i) text += "晓眠不觉春?";  // the base knows no question mark
+  PretrainOptions more = options("more");
+  more.text = folder_.write("more.txt", text);
+  more.base = folder_ / "base";
+  more.steps = 60;
+  more.rate = 1e-2;
+  const auto card = run(more);
+  ASSERT_TRUE(card) << card.error().message;
+  const LanguageBundle bundle = load_language_bundle(folder_ / "more").value();
+  EXPECT_EQ(bundle.codec->size(), load_language_bundle(folder_ / "base").value().codec->size());
+  EXPECT_EQ(sample(bundle, {"晓眠", 3, 0, 1}).value(), "不觉春");
+}
+
+TEST_F(PretrainTest, ShortTextsAndTakenFoldersAreRefused) {
+  PretrainOptions wrong = options("bundle");
+  wrong.shape.context = 4000;
+  EXPECT_NE(run(wrong).error().message.find("too short"), std::string::npos);
+  wrong.out = folder_.path();
+  EXPECT_EQ(run(wrong).error().code, Code::kAlreadyExists);
+}
+
+TEST(Characters, AreTheCodePointsOfTheText) {
+  const Characters characters = Characters::of_text("好abab你").value();
+  EXPECT_EQ(characters.size(), 4U);
+  EXPECT_EQ(characters.encode("b你x"), (std::vector<std::int64_t>{1, 2}));
+  EXPECT_EQ(characters.decode(3), "好");
+}
+
+TEST(CurveChart, ScalesToTheExtremes) {
+  const std::vector<Curve> curves = {{"a", {{0, 4}, {100, 2}}}, {"b", {{0, 3}, {100, 1}}}};
+  const std::string chart = curve_chart(curves, "step", "loss");
+  EXPECT_NE(chart.find("points=\"56,56 584,248 \""), std::string::npos) << chart;
+  EXPECT_NE(curve_table(curves, "step", "loss").find("b,100,1\n"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace qiao::learn

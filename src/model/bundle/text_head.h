@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/json.h"
+#include "base/result.h"
+#include "message/annotations.h"
+#include "model/bundle/wordpiece.h"
+
+namespace qiao {
+
+enum class HeadTask : std::uint8_t { kClassify, kTag };
+std::string_view name_of(HeadTask task);
+
+// What a head says of one text.
+struct HeadAnswer {
+  std::vector<Scored> labels;    // classify: the most probable ones, best first
+  std::vector<Entity> entities;  // tag: in the order of the text
+};
+
+// The part of a bundle that llama.cpp does not compute: the tokenizer that the encoder was trained
+// with, the labels, and the linear layer from the encoder's vectors to them. A text goes
+// encode() → the encoder's Model::encode() → answer().
+//
+// A value; immutable and thread-safe. Bounds: kLabelsMax labels, kWidthMax numbers of a vector,
+// kAnswerLabelsMax labels of an answer.
+class TextHead {
+ public:
+  static constexpr std::size_t kLabelsMax = 10'000;
+  static constexpr std::size_t kWidthMax = 8'192;
+  static constexpr std::size_t kAnswerLabelsMax = 5;
+
+  // Of a folder with config.json, labels.json, tokenizer.json, card.json, and `classifier.weight`
+  // and `classifier.bias` in `weights`. Errors name the file and what is wrong with it. Blocks.
+  static Result<TextHead> read(const std::string& folder, const std::string& weights);
+
+  // At most `tokens_max` tokens of the text's beginning.
+  [[nodiscard]] model::Encoded encode(std::string_view text) const {
+    return tokenizer_.encode(text, tokens_max_);
+  }
+  // `vectors`: one of width() numbers (classify), or one for each token (tag). model_failed when
+  // the encoder gave others, or numbers that are none.
+  [[nodiscard]] Result<HeadAnswer> answer(std::string_view text, const model::Encoded& encoded,
+                                          std::span<const float> vectors) const;
+
+  [[nodiscard]] HeadTask task() const { return task_; }
+  // Classify: the labels. Tag: the kinds of entities.
+  [[nodiscard]] const std::vector<std::string>& labels() const { return labels_; }
+  // How the encoder pools for this head: "cls", "mean", or "none" for tags.
+  [[nodiscard]] const std::string& pooling() const { return pooling_; }
+  [[nodiscard]] std::size_t width() const { return width_; }
+  [[nodiscard]] const Json& card() const { return card_; }
+  // The layer, for a copy of it: names().size() rows of width() numbers, and a bias each.
+  [[nodiscard]] const std::vector<std::string>& names() const { return names_; }
+  [[nodiscard]] const std::vector<float>& weights() const { return weights_; }
+  [[nodiscard]] const std::vector<float>& biases() const { return biases_; }
+
+ private:
+  explicit TextHead(model::WordPiece tokenizer) : tokenizer_(std::move(tokenizer)) {}
+  Status read_config(const std::string& folder);
+  Status read_labels(const std::string& folder);
+  Status read_layer(const std::string& weights);
+  // Appends one score for each name.
+  void add_scores(std::span<const float> vector, std::vector<float>& scores) const;
+  [[nodiscard]] std::vector<Scored> best_labels(const std::vector<float>& scores) const;
+
+  model::WordPiece tokenizer_;
+  HeadTask task_ = HeadTask::kClassify;
+  std::string pooling_;
+  std::size_t tokens_max_ = 0;
+  std::size_t width_ = 0;
+  double temperature_ = 1;          // of the softmax, where the card says one was fitted
+  std::vector<std::string> names_;  // of the outputs: labels, or BIO tags
+  std::vector<std::string> labels_;
+  std::vector<float> weights_;
+  std::vector<float> biases_;
+  Json card_;
+};
+
+}  // namespace qiao

@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "model/gguf/gguf_writer.h"
+
+#include <ggml.h>
+#include <gguf.h>
+
+#include <cstring>
+#include <utility>
+
+#include "base/disk.h"
+#include "model/convert/convert_weights.h"
+
+namespace qiao::model {
+namespace {
+
+struct FreeGguf {
+  void operator()(gguf_context* context) const { gguf_free(context); }
+};
+struct FreeGgml {
+  void operator()(ggml_context* context) const { ggml_free(context); }
+};
+
+std::string encode(const std::vector<float>& values, bool half) {
+  std::string bytes(values.size() * (half ? 2 : 4), '\0');
+  if (!half) {
+    std::memcpy(bytes.data(), values.data(), bytes.size());
+    return bytes;
+  }
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    const std::uint16_t bits = half_of_float(values[i]);
+    std::memcpy(bytes.data() + 2 * i, &bits, 2);
+  }
+  return bytes;
+}
+
+}  // namespace
+
+struct GgufWriter::Impl {
+  std::unique_ptr<gguf_context, FreeGguf> gguf{gguf_init_empty()};
+  // Holds the tensors' descriptions, no values.
+  std::unique_ptr<ggml_context, FreeGgml> shapes{
+      ggml_init({ggml_tensor_overhead() * kTensorsMax, nullptr, true})};
+};
+
+GgufWriter::GgufWriter() : impl_(std::make_unique<Impl>()) {}
+GgufWriter::~GgufWriter() = default;
+
+void GgufWriter::set(const std::string& key, const std::string& value) {
+  gguf_set_val_str(impl_->gguf.get(), key.c_str(), value.c_str());
+}
+void GgufWriter::set(const std::string& key, std::uint32_t value) {
+  gguf_set_val_u32(impl_->gguf.get(), key.c_str(), value);
+}
+void GgufWriter::set(const std::string& key, float value) {
+  gguf_set_val_f32(impl_->gguf.get(), key.c_str(), value);
+}
+void GgufWriter::set(const std::string& key, bool value) {
+  gguf_set_val_bool(impl_->gguf.get(), key.c_str(), value);
+}
+void GgufWriter::set(const std::string& key, const std::vector<std::string>& values) {
+  std::vector<const char*> pointers;
+  pointers.reserve(values.size());
+  for (const std::string& value : values) pointers.push_back(value.c_str());
+  gguf_set_arr_str(impl_->gguf.get(), key.c_str(), pointers.data(), pointers.size());
+}
+void GgufWriter::set(const std::string& key, const std::vector<std::int32_t>& values) {
+  gguf_set_arr_data(impl_->gguf.get(), key.c_str(), GGUF_TYPE_INT32, values.data(), values.size());
+}
+
+Status GgufWriter::copy_keys(const std::string& path) {
+  const std::unique_ptr<gguf_context, FreeGguf> source(
+      gguf_init_from_file(path.c_str(), {true, nullptr}));
+  if (source == nullptr) return Error{Code::kCorrupt, "cannot read the keys of " + path};
+  gguf_set_kv(impl_->gguf.get(), source.get());
+  return {};
+}
+
+Status GgufWriter::add_tensor(const std::string& name, const std::vector<std::int64_t>& shape,
+                              bool half) {
+  const bool fits = !shape.empty() && shape.size() <= 2 && name.size() < GGML_MAX_NAME &&
+                    gguf_find_tensor(impl_->gguf.get(), name.c_str()) < 0 &&
+                    gguf_get_n_tensors(impl_->gguf.get()) < static_cast<std::int64_t>(kTensorsMax);
+  std::vector<std::int64_t> sides(shape.rbegin(), shape.rend());  // ggml: innermost first
+  for (const std::int64_t side : sides) {
+    if (!fits || side <= 0) return internal("cannot describe tensor " + name);
+  }
+  ggml_tensor* tensor = ggml_new_tensor(impl_->shapes.get(), half ? GGML_TYPE_F16 : GGML_TYPE_F32,
+                                        static_cast<int>(sides.size()), sides.data());
+  ggml_set_name(tensor, name.c_str());
+  gguf_add_tensor(impl_->gguf.get(), tensor);
+  return {};
+}
+
+Status GgufWriter::write(const std::string& path, const Values& values) {
+  gguf_context* gguf = impl_->gguf.get();
+  std::string meta(gguf_get_meta_size(gguf), '\0');
+  gguf_get_meta_data(gguf, meta.data());
+
+  SystemDisk disk;
+  QIAO_ASSIGN(std::unique_ptr<DiskFile> file, disk.open(path, OpenMode::kCreateNew));
+  QIAO_TRY(file->write_at(0, meta));
+  std::uint64_t end = meta.size();
+  for (std::int64_t i = 0; i < gguf_get_n_tensors(gguf); ++i) {
+    QIAO_ASSIGN(const std::vector<float> tensor, values(static_cast<std::size_t>(i)));
+    std::string bytes = encode(tensor, gguf_get_tensor_type(gguf, i) == GGML_TYPE_F16);
+    if (bytes.size() != gguf_get_tensor_size(gguf, i)) {
+      return internal(std::string(gguf_get_tensor_name(gguf, i)) + " has not its own size");
+    }
+    bytes.resize(GGML_PAD(bytes.size(), gguf_get_alignment(gguf)), '\0');
+    QIAO_TRY(file->write_at(end, bytes));
+    end += bytes.size();
+  }
+  return file->sync_data();
+}
+
+}  // namespace qiao::model

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "model/gguf/gguf_check.h"
+#include "model/llama/local_model.h"
+
+// Built without llama.cpp there are providers and scripts, and no models of one's own.
+namespace qiao::model {
+namespace {
+
+Error without_llama() {
+  return {Code::kUnsupported,
+          "this qiao was built without llama.cpp: use a model of a provider, or build it with "
+          "-DQIAO_WITH_LLAMA=ON"};
+}
+
+}  // namespace
+
+Result<GgufSummary> check_gguf(const std::string& /*path*/) {
+  return without_llama();
+}
+
+ModelFiles::ModelFiles(ModelFiles&& other) noexcept
+    : weights_(other.weights_), adapter_(other.adapter_) {}
+ModelFiles::~ModelFiles() = default;
+
+int ModelFiles::take_weights() {
+  return weights_;
+}
+
+int ModelFiles::take_adapter() {
+  return adapter_;
+}
+
+Result<ModelFiles> open_model_files(const ModelOptions& /*options*/) {
+  return without_llama();
+}
+
+Result<std::shared_ptr<LocalModel>> open_local(const ModelOptions& /*options*/,
+                                               ModelFiles /*files*/, const Clock& /*clock*/) {
+  return without_llama();
+}
+
+}  // namespace qiao::model
