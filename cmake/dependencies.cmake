@@ -45,7 +45,10 @@ add_library(qiao_flags INTERFACE)
 target_include_directories(qiao_flags INTERFACE ${CMAKE_SOURCE_DIR}/src)
 target_compile_options(qiao_flags INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wconversion
   -Wold-style-cast -Wnon-virtual-dtor -Woverloaded-virtual $<$<BOOL:${QIAO_WERROR}>:-Werror>
-  $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict>)  # g++ 12 sees overlaps in std::string's operator+ (GCC bug 105651)
+  $<$<CXX_COMPILER_ID:GNU>:-fpch-preprocess>  # lets ccache keep what is compiled with parsed headers
+  # g++ 12 sees overlaps and overflows in std::string's operator+ that are not there (GCC bug 105651).
+  $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict> $<$<CXX_COMPILER_ID:GNU>:-Wno-stringop-overflow>
+  $<$<CXX_COMPILER_ID:GNU>:-Wno-array-bounds> -pthread)
 target_link_libraries(qiao_flags INTERFACE Threads::Threads)
 
 set(QIAO_SANITIZE "" CACHE STRING "Sanitizers, e.g. address,undefined")

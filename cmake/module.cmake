@@ -6,13 +6,46 @@
 # `qiao model pull` got, and skip without it) and one benchmark of its BENCHES. DEPS name
 # our modules or imported targets that the module's headers need; PRIVATE_DEPS only its
 # sources. TEST_LABELS are given to every test of the module; TEST_DEPS link to its tests
-# alone.
+# alone. HEADERS are parsed once for the module and its tests.
+
+# What nearly every source reads (containers, functions, JSON), parsed once for all of them: half
+# the time of a build. clang parses it for each.
+add_library(qiao_headers OBJECT ${CMAKE_SOURCE_DIR}/cmake/headers.cc)
+target_link_libraries(qiao_headers PRIVATE qiao_flags)
+set(QIAO_HEADERS <algorithm> <chrono> <cstdint> <deque> <functional> <map> <memory> <mutex> <nlohmann/json.hpp>
+  <optional> <string> <string_view> <thread> <tl/expected.hpp> <unordered_map> <utility> <vector>)
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+  target_precompile_headers(qiao_headers PRIVATE ${QIAO_HEADERS})
+endif()
+
+# `target` takes its headers from those that `owner` parsed; an owner parses ARGN, too.
+function(qiao_precompile target owner)
+  if(NOT CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+    return()
+  endif()
+  if(target STREQUAL owner)
+    target_precompile_headers(${target} PRIVATE ${QIAO_HEADERS} ${ARGN})
+  else()
+    target_precompile_headers(${target} REUSE_FROM ${owner})
+  endif()
+  get_target_property(type ${target} TYPE)
+  if(type STREQUAL "EXECUTABLE")  # -fPIE would not fit headers that were parsed with -fPIC
+    set_target_properties(${target} PROPERTIES POSITION_INDEPENDENT_CODE OFF)
+    target_compile_options(${target} PRIVATE -fPIC)
+  endif()
+endfunction()
+
 function(qiao_module name)
   cmake_parse_arguments(M "" ""
-    "SOURCES;TESTS;MODEL_TESTS;BENCHES;DEPS;PRIVATE_DEPS;TEST_DEPS;TEST_LABELS" ${ARGN})
+    "SOURCES;TESTS;MODEL_TESTS;BENCHES;DEPS;PRIVATE_DEPS;TEST_DEPS;TEST_LABELS;HEADERS" ${ARGN})
   set(target qiao_${name})
+  set(headers_of qiao_headers)
   if(M_SOURCES)
     add_library(${target} STATIC ${M_SOURCES})
+    if(M_HEADERS)
+      set(headers_of ${target})
+    endif()
+    qiao_precompile(${target} ${headers_of} ${M_HEADERS})
     target_link_libraries(${target} PUBLIC qiao_flags ${M_DEPS} PRIVATE ${M_PRIVATE_DEPS})
   else()
     add_library(${target} INTERFACE)
@@ -22,10 +55,12 @@ function(qiao_module name)
 
   if(QIAO_BUILD_TESTS AND M_TESTS)
     qiao_test(${name}_test "${name}." "unit;${M_TEST_LABELS}" ${M_TESTS})
+    qiao_precompile(${name}_test ${headers_of})
     target_link_libraries(${name}_test PRIVATE ${target} ${M_TEST_DEPS})
   endif()
   if(QIAO_BUILD_TESTS AND M_MODEL_TESTS)
     qiao_test(${name}_model_test "${name}." "model;${M_TEST_LABELS}" ${M_MODEL_TESTS})
+    qiao_precompile(${name}_model_test ${headers_of})
     target_link_libraries(${name}_model_test PRIVATE ${target} ${M_TEST_DEPS})
   endif()
   if(QIAO_BUILD_BENCH AND M_BENCHES)

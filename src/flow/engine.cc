@@ -157,6 +157,9 @@ void FlowEngine::Impl::start(Broker::Done<void> started) {
       std::make_shared<flow::Consumer>(services_.broker, services_.executor, group + ".replies",
                                        options_.turns_max, handle(&Impl::take_reply));
   arm_idle();
+  if (!options_.recorded) {
+    for (const auto& [name, agent] : parts_->agents) agent->warm_up();
+  }
   replies_->start(group_spec(group + ".replies", config_.replies, options_),
                   [self, group, started = std::move(started)](Status created) {
                     if (!created) return started(std::move(created));

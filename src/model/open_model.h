@@ -25,7 +25,7 @@ struct ModelOptions {
   std::string adapter;   // a LoRA's GGUF that the file runs with; "": none
   bool encoder = false;  // embed instead of generate
   std::string pooling;   // "cls" or "mean"; "": what the file says
-  int threads = 0;       // 0: all cores but one, at least one; four at most for an encoder
+  int threads = 0;       // 0: see docs/reference/models.md
   int slots = 8;         // conversations decoded side by side
   std::int32_t context_tokens = 8192;  // shared by the slots
   std::size_t requests_max = 256;

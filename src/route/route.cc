@@ -106,6 +106,8 @@ Decision route(const Message& message, const Annotations& annotations, const Rou
     if (!rule.when) continue;
     if (auto why = impl::why_holds(*rule.when, evidence)) {
       take(decision, rule, "rule", *std::move(why));
+      // The table knows what this is, unless the rule is for what it does not know.
+      if (!rule.when->out_of_scope.value_or(false)) decision.out_of_scope = false;
       return decision;
     }
   }

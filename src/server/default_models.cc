@@ -24,7 +24,8 @@ std::optional<std::string> path_of(const std::vector<InstalledModel>& installed,
 std::optional<std::string> chat_path(const std::vector<InstalledModel>& installed,
                                      const std::string& chat_model) {
   if (chat_model == "none") return std::nullopt;
-  if (chat_model.find('/') != std::string::npos || chat_model.ends_with(".gguf")) return chat_model;
+  const std::filesystem::path as_path(chat_model);
+  if (as_path.has_parent_path() || as_path.extension() == ".gguf") return chat_model;
   if (!chat_model.empty()) return path_of(installed, chat_model);
   for (const std::string_view name : kChatModels) {
     if (auto path = path_of(installed, name)) return path;

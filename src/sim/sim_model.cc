@@ -86,8 +86,8 @@ Generated SimModel::lie(const GenerateRequest& request) {
 Model::RequestId SimModel::generate(GenerateRequest request, OnText on_text, OnGenerated on_done) {
   const RequestId id = ++last_;
   if (faults_.strikes(Fault::kModelFailed)) {
-    on_done(rng_.below(2) == 0 ? overloaded("the simulated model is busy")
-                               : Error{Code::kModelFailed, "the simulated model fails"});
+    const bool busy = rng_.below(2) == 0;
+    on_done(Error{busy ? Code::kOverloaded : Code::kModelFailed, "the simulated model fails"});
     return 0;
   }
   running_.emplace(id, std::move(on_done));

@@ -2,6 +2,7 @@
 #include "flow/agents/model_agent.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "flow/agents/template_text.h"
 #include "text/sentences.h"
@@ -10,6 +11,7 @@ namespace qiao {
 namespace {
 
 constexpr std::int32_t kAnswerTokensMin = 16;  // a shorter answer says nothing
+constexpr std::int64_t kWarmUpMs = 600'000;    // the model may still be loading
 
 std::string_view name_of(Finish finish) {
   switch (finish) {
@@ -147,6 +149,26 @@ GenerateRequest ModelAgent::request_of(const AgentTask& task, Context& context) 
                                 [](const FilterConfig& filter) { return filter.name == "format"; });
   if (json && tools.empty()) request.json_schema = {{"type", "object"}};
   return request;
+}
+
+void ModelAgent::warm_up() {
+  if (model_ == nullptr) return;
+  const std::string where = model_->info().where;
+  if (where != "worker" && where != "in-process") return;
+  std::string before;
+  for (const Language language : {Language::kChinese, Language::kEnglish}) {
+    const std::string& prompt = agent_.prompt.in(language);
+    if (prompt.empty() || prompt == std::exchange(before, prompt)) continue;
+    GenerateRequest request;
+    request.turns = {{Role::kSystem, prompt, {}, {}}};
+    request.shared_turns = 1;
+    request.tokens_max = 1;
+    request.deadline_ms = kWarmUpMs;
+    request.priority = 0;
+    const Json& tools = language == Language::kChinese ? tools_zh_ : tools_en_;
+    if (!tools.empty()) request.tools = tools;
+    model_->generate(std::move(request), {}, [](const Result<Generated>&) {});
+  }
 }
 
 std::optional<std::string> ModelAgent::plain(const AgentTask& task) const {

@@ -20,6 +20,8 @@ class ModelAgent : public Processor {
 
   Cancel process(std::shared_ptr<const AgentTask> task, OnText on_text, OnDraft on_draft) override;
   [[nodiscard]] std::optional<std::string> plain(const AgentTask& task) const override;
+  // Only models of ours keep what they have read.
+  void warm_up() override;
 
  protected:
   // Generates from the task with `figures` in the context.

@@ -115,7 +115,8 @@ struct AgentConfig {
   Localized prompt_file;
   std::vector<std::string> tools;
   ToolChoice tool_choice = ToolChoice::kAuto;
-  bool knowledge = false;
+  bool knowledge = false;       // is given the related entries
+  bool knowledge_only = false;  // and without one does not answer: the flow falls back
   std::size_t history = 6;
   std::int32_t tokens = 256;
   std::int32_t context_tokens = 2'048;

@@ -158,6 +158,7 @@ void PartReader::agent_limits(CheckedReader& reader, AgentConfig& agent) {
 AgentConfig PartReader::agent(const std::string& name, const YamlNode& node) {
   static const std::vector<std::string> kKinds{"model", "template", "knowledge", "game", "table"};
   static const std::vector<std::string> kChoices{"auto", "required", "model"};
+  static const std::vector<std::string> kKnowledge{"false", "true", "only"};
   AgentConfig agent;
   agent.name = name;
   if (!is_map(node, "the agent " + name, faults)) return agent;
@@ -171,7 +172,9 @@ AgentConfig PartReader::agent(const std::string& name, const YamlNode& node) {
   }
   agent.tools = reader.texts("tools");
   agent.tool_choice = static_cast<ToolChoice>(reader.choice("tool_choice", kChoices));
-  agent.knowledge = reader.get_bool("knowledge").value_or(false);
+  const auto knowledge = reader.choice("knowledge", kKnowledge);
+  agent.knowledge = knowledge > 0;
+  agent.knowledge_only = knowledge == 2;
   agent_limits(reader, agent);
   agent.filters = {{"language", ""}, {"no-pii", ""}, {"length", ""}, {"repetition", ""}};
   if (const YamlNode* list = reader.get_node("filter")) agent.filters = filters(*list);

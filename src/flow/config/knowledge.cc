@@ -4,6 +4,13 @@
 #include <algorithm>
 
 namespace qiao {
+namespace {
+
+// An entry so much less alike than the best one is about something else: a model that read it
+// would take longer to begin and no better answer.
+constexpr double kFarBehind = 0.1;
+
+}  // namespace
 
 Result<std::shared_ptr<const KnowledgeBase>> KnowledgeBase::make(const KnowledgeConfig& config,
                                                                  Encoders encoders) {
@@ -35,11 +42,12 @@ std::vector<KnowledgeHit> KnowledgeBase::fold(const std::vector<Scored>& scores)
   for (const Scored& scored : scores) {
     const auto question = questions_.find(scored.label);
     if (question == questions_.end() || scored.score < related_) continue;
+    if (!hits.empty() && scored.score < hits.front().score - kFarBehind) break;  // best come first
     const KnowledgeEntry* entry = question->second.entry;
     const bool known = std::any_of(hits.begin(), hits.end(),
                                    [&](const KnowledgeHit& hit) { return hit.entry == entry; });
     if (!known) hits.push_back({entry, scored.score, question->second.text});
-    if (hits.size() == top_) break;  // scores come best first
+    if (hits.size() == top_) break;
   }
   return hits;
 }

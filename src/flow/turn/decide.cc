@@ -10,6 +10,8 @@ namespace {
 
 // A running game is left only for a route that is named almost word for word.
 constexpr double kLeaveGameScore = 0.9;
+// A related entry takes the message from a semantic route when it is so much more alike.
+constexpr double kMoreAlike = 0.05;
 
 void take(Decision& decision, std::string tier, std::string route, std::string to,
           std::string reason) {
@@ -21,7 +23,7 @@ void take(Decision& decision, std::string tier, std::string route, std::string t
 }
 
 // A certain entry answers unless a rule or a clearer semantic route says otherwise; a related one
-// is better than no route at all.
+// is better than no route at all, and than one whose examples are clearly less alike.
 void apply_knowledge(const DecideInput& input, Decision& decision) {
   if (input.hits.empty()) return;
   const KnowledgeConfig& config = input.config.knowledge;
@@ -31,7 +33,8 @@ void apply_knowledge(const DecideInput& input, Decision& decision) {
   const double like = input.seen.likes.empty() ? 0 : input.seen.likes[0].score;
   const bool clearer = decision.tier == "semantic" && like > best.score;
   const bool certain = best.score >= config.certain && !rule && !clearer;
-  const bool related = !certain && nothing_else && !config.to.empty();
+  const bool weaker = decision.tier == "semantic" && best.score >= like + kMoreAlike;
+  const bool related = !certain && (nothing_else || weaker) && !config.to.empty();
   if (!certain && !related) return;
   const double needed = certain ? config.certain : config.related;
   char scores[64];

@@ -94,6 +94,27 @@ TEST_F(DecideTest, ARelatedEntryIsBetterThanNoRoute) {
   EXPECT_EQ(decide_now().to, "agent.returns");
 }
 
+TEST_F(DecideTest, ARuleComesBeforeARelatedEntryWhateverTheExamplesSay) {
+  config_.knowledge.to = "agent.chain";
+  hits_ = {{&entry_, 0.72, "how many days"}};
+  sees_number();
+  seen_.likes = {{"refund", 0.3}};
+  EXPECT_EQ(decide_now().route, "order");
+  EXPECT_EQ(conversation_.unknown, 0);
+}
+
+TEST_F(DecideTest, ARelatedEntryTakesFromARouteThatIsClearlyLessAlike) {
+  config_.knowledge.to = "agent.chain";
+  seen_.likes = {{"refund", 0.7}};
+  hits_ = {{&entry_, 0.74, "how many days"}};
+  EXPECT_EQ(decide_now().route, "refund");
+  hits_ = {{&entry_, 0.8, "how many days"}};
+  EXPECT_EQ(decide_now().route, "related");
+  EXPECT_EQ(decide_now().to, "agent.chain");
+  sees_number();
+  EXPECT_EQ(decide_now().route, "order");
+}
+
 TEST_F(DecideTest, TheAnswerGoesToWhoAsked) {
   conversation_.asked = {"order_number", "refund", "returns"};
   sees_number();

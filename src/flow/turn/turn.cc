@@ -203,6 +203,10 @@ void Turn::act() {
   }
   const AgentConfig* agent = parts_.config.agent(decision_.to.substr(6));
   if (agent == nullptr) return fall_back(not_found("there is no " + decision_.to));
+  if (agent->knowledge_only && hits_.empty()) {
+    return fall_back(
+        not_found(decision_.to + " answers from knowledge alone, and none is related"));
+  }
   run_agent(*agent);
 }
 

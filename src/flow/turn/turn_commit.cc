@@ -125,8 +125,10 @@ void Turn::committed(int tries, Result<std::vector<Published>> published) {
   }
   const Error& error = published.error();
   const bool refused = error.code == Code::kPrecondition || error.code == Code::kInvalidArgument;
-  if (refused && !commit_.receipts.empty() && !parks_) {  // perhaps a bound of theirs
-    commit_.receipts.clear();
+  const std::size_t receipts_needed = parks_ ? 1 : 0;          // who was asked; the last of them
+  if (refused && commit_.receipts.size() > receipts_needed) {  // perhaps a bound of theirs
+    commit_.receipts.erase(commit_.receipts.begin(),
+                           commit_.receipts.end() - static_cast<std::ptrdiff_t>(receipts_needed));
     return send_commit(tries);
   }
   if (error.code == Code::kOverloaded && tries < kCommitTriesMax) {
@@ -140,7 +142,8 @@ void Turn::committed(int tries, Result<std::vector<Published>> published) {
   if (error.code == Code::kInvalidArgument && tries < kCommitTriesMax)
     return commit_failure_reply();
   if (error.code == Code::kPrecondition) {
-    const bool many = error.message.find("messages are spent") != std::string::npos;
+    const auto made = static_cast<std::int64_t>(commit_.publish.size());
+    const bool many = left_.messages >= 0 && made > left_.messages;
     return give_up(many ? "messages" : "hops", error.message);
   }
   // Another attempt has the message, or the log is closed: nothing of this turn is true.

@@ -7,6 +7,7 @@
 #include <mutex>
 
 #include "base/logging.h"
+#include "model/llama/weight_layouts.h"
 
 namespace qiao::model {
 namespace {
@@ -41,9 +42,7 @@ Result<LlamaWeights> load_weights(int fd, const std::string& path, LoadPart part
     return internal("no stream for " + path);
   }
   auto parameters = llama_model_default_params();
-  // Weights stay as they are in the file: compiled by g++ 12 for processors with AVX-512, ggml's
-  // kernels for rearranged Q4_K weights give wrong sums (Qwen2.5 1.5B wrote noise).
-  parameters.use_extra_bufts = false;
+  parameters.use_extra_bufts = rearranging_is_right();
   parameters.n_gpu_layers = 0;
   parameters.vocab_only = part == LoadPart::kVocabulary;
   LlamaWeights weights;

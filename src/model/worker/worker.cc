@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The worker's side: one process that serves one model on a socket.
 #include <poll.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -10,6 +11,7 @@
 #include <cstring>
 #include <map>
 #include <mutex>
+#include <thread>
 #include <utility>
 
 #include "base/clock.h"
@@ -25,6 +27,18 @@ namespace model {
 namespace {
 
 constexpr std::size_t kReadBytes = 64 << 10;
+
+// A chat model computes for seconds on all it gets. With this niceness the broker, its syncs and
+// the encoders run at once when they have work, so that a chat model may have every core.
+constexpr int kChatNiceness = 10;
+
+void yield_to_others(ModelOptions& options) {
+  if (options.encoder) return;
+  const bool yields = ::setpriority(PRIO_PROCESS, 0, kChatNiceness) == 0;
+  if (yields && options.threads == 0) {
+    options.threads = std::max(static_cast<int>(std::thread::hardware_concurrency()), 1);
+  }
+}
 
 // The socket to the supervisor. send() may be called on any thread, the rest on one.
 class Channel {
@@ -205,10 +219,11 @@ class Service {
 Result<std::shared_ptr<LocalModel>> open_restricted(Channel& channel, const Frame& frame,
                                                     const Clock& clock) {
   ModelFiles files = channel.take_files();
-  QIAO_ASSIGN(const auto options, decode_options(frame.body));
+  QIAO_ASSIGN(auto options, decode_options(frame.body));
   if (frame.type != FrameType::kOpen || files.weights() < 0) {
     return Error{Code::kCorrupt, "a worker must be given a model first"};
   }
+  yield_to_others(options);
   QIAO_TRY(restrict_process(options.memory_bytes_max));
   return open_local(options, std::move(files), clock);
 }
