@@ -210,9 +210,9 @@ class Examination {
 
   void check_threads() {
     const unsigned cores = std::max(1U, std::thread::hardware_concurrency());
-    const unsigned model = std::max(1U, cores - 1);
+    const unsigned encoder = std::clamp(cores - 1, 1U, 4U);
     const std::string found =
-        session_.say(Text::kCliDoctorCores, {std::to_string(cores), std::to_string(model)});
+        session_.say(Text::kCliDoctorCores, {std::to_string(cores), std::to_string(encoder)});
     if (cores >= 2) {
       add("threads", Health::kOk, found);
     } else {

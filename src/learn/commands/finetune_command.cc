@@ -16,8 +16,10 @@ void declare(Arguments& arguments, FinetuneOptions& options, std::string& task) 
   arguments.add("--train", "FILE", options.train, Text::kLearnTrainHelp, true);
   arguments.add("--dev", "FILE", options.dev, Text::kLearnDevHelp, true);
   arguments.add("--out", "BUNDLE", options.out, Text::kLearnOutHelp, true);
-  arguments.add("--task", "classify|tag", task, Text::kLearnTaskHelp);
+  arguments.add("--task", "classify|tag|pair", task, Text::kLearnTaskHelp);
   arguments.add("--seed", "N", options.seed, Text::kLearnSeedHelp);
+  arguments.add("--seeds", "N", options.seeds, Text::kLearnSeedsHelp);
+  arguments.add("--folds", "N", options.folds, Text::kLearnFoldsHelp);
   arguments.add("--epochs", "N", options.epochs, Text::kLearnEpochsHelp);
   arguments.add("--batch", "N", options.batch, Text::kLearnBatchHelp);
   arguments.add("--rate", "X", options.rate, Text::kLearnRateHelp);
@@ -26,6 +28,7 @@ void declare(Arguments& arguments, FinetuneOptions& options, std::string& task) 
   arguments.add("--warmup", "X", options.warmup, Text::kLearnWarmupHelp);
   arguments.add("--dropout", "X", options.dropout, Text::kLearnDropoutHelp);
   arguments.add("--smoothing", "X", options.smoothing, Text::kLearnSmoothingHelp);
+  arguments.add("--adversary", "X", options.adversary, Text::kLearnAdversaryHelp);
   arguments.add("--tokens", "N", options.tokens_max, Text::kLearnTokensHelp);
   arguments.add("--stop-after", "N", options.stop_after, Text::kLearnStopAfterHelp);
   arguments.add_flag("--class-weights", options.class_weights, Text::kLearnClassWeightsHelp);

@@ -33,6 +33,10 @@ std::string clock_text(double seconds) {
   return text;
 }
 
+std::string percent_text(double share) {
+  return fixed(100 * share, 2);
+}
+
 Progress::Progress(Language language, bool terminal) : language_(language), terminal_(terminal) {}
 
 void Progress::begin(std::string_view what, std::int64_t total, std::int64_t done) {

@@ -43,5 +43,7 @@ class Progress {
 
 // "1:02:03", "2:03".
 std::string clock_text(double seconds);
+// 0.9312 as "93.12".
+std::string percent_text(double share);
 
 }  // namespace qiao::learn

@@ -45,12 +45,14 @@ void cut(const std::vector<Example>& examples, Order::const_iterator begin,
 
 Example make_example(const Row& row, Task task, const model::WordPiece& tokenizer,
                      const Labels& labels, std::size_t tokens_max) {
-  Example example{tokenizer.encode(row.text, tokens_max), {}};
+  Example example{task == Task::kPair ? tokenizer.encode_pair(row.text, row.second, tokens_max)
+                                      : tokenizer.encode(row.text, tokens_max),
+                  {}};
   const auto target = [&](const std::string& name) {
     const std::int64_t id = labels.find(name);
     return id < 0 ? kNoTarget : id;
   };
-  if (task == Task::kClassify) {
+  if (task != Task::kTag) {
     example.targets.push_back(target(row.label));
     return example;
   }
@@ -69,6 +71,7 @@ Batch make_batch(const std::vector<Example>& examples, const std::vector<std::si
   const auto tokens = static_cast<std::int64_t>(longest);
   Batch batch{torch::full({rows, tokens}, pad, torch::kLong),
               torch::zeros({rows, tokens}, torch::kBool),
+              task == Task::kPair ? torch::zeros({rows, tokens}, torch::kLong) : torch::Tensor(),
               torch::full({rows, task == Task::kTag ? tokens : 1}, kNoTarget, torch::kLong)};
   for (std::int64_t r = 0; r < rows; ++r) {
     const Example& example = examples[chosen[static_cast<std::size_t>(r)]];
@@ -76,11 +79,15 @@ Batch make_batch(const std::vector<Example>& examples, const std::vector<std::si
     std::copy(example.text.ids.begin(), example.text.ids.end(),
               batch.ids[r].data_ptr<std::int64_t>());
     batch.present[r].narrow(0, 0, size).fill_(true);
+    if (task == Task::kPair) {
+      const auto second = static_cast<std::int64_t>(example.text.second);
+      batch.segments[r].narrow(0, second, size - second).fill_(1);
+    }
     std::copy(example.targets.begin(), example.targets.end(),
               batch.targets[r].data_ptr<std::int64_t>());
     batch.tokens += size;
   }
-  if (task == Task::kClassify) batch.targets = batch.targets.squeeze(1);
+  if (task != Task::kTag) batch.targets = batch.targets.squeeze(1);
   return batch;
 }
 

@@ -14,8 +14,8 @@ namespace qiao::learn {
 
 inline constexpr std::int64_t kNoTarget = -100;  // torch's own "leave this out"
 
-// A row as the model takes it. Classification: one target. Tags: one for each piece, kNoTarget for
-// [CLS] and [SEP]. A label the model does not know is kNoTarget.
+// A row as the model takes it. A text or a pair: one target. Tags: one for each piece, kNoTarget
+// for [CLS] and [SEP]. A label the model does not know is kNoTarget.
 struct Example {
   model::Encoded text;
   std::vector<std::int64_t> targets;
@@ -28,6 +28,7 @@ Example make_example(const Row& row, Task task, const model::WordPiece& tokenize
 struct Batch {
   torch::Tensor ids;        // [batch, tokens], int64
   torch::Tensor present;    // [batch, tokens], bool
+  torch::Tensor segments;   // [batch, tokens], int64: 1 for the second text; undefined: no pairs
   torch::Tensor targets;    // [batch] or [batch, tokens], int64
   std::int64_t tokens = 0;  // without padding
 };

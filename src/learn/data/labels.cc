@@ -15,7 +15,7 @@ Labels::Labels(std::vector<std::string> names) : names_(std::move(names)) {
 Result<Labels> Labels::of_rows(const RowFile& file, Task task) {
   std::set<std::string> seen;
   for (const Row& row : file.rows) {
-    if (task == Task::kClassify) seen.insert(row.label);
+    if (task != Task::kTag) seen.insert(row.label);
     for (const std::string& tag : row.tags) {
       if (tag == "O") continue;
       seen.insert(tag);

@@ -76,12 +76,23 @@ Status read_label(const Json& json, Row& row) {
   return {};
 }
 
+Status split_pair(Row& row) {
+  const std::size_t tab = row.text.find('\t');
+  if (tab == std::string::npos || row.text.find('\t', tab + 1) != std::string::npos) {
+    return invalid_argument("`text` must hold two texts with one tab between them");
+  }
+  row.second = row.text.substr(tab + 1);
+  row.text.resize(tab);
+  return {};
+}
+
 Result<Row> parse_row(std::string_view line, Task task) {
   QIAO_ASSIGN(const Json json, parse_json(line));
   const auto text = json_string(json, "text");
   if (!text) return invalid_argument("there is no text `text`");
   Row row;
   row.text = *text;
+  if (task == Task::kPair) QIAO_TRY(split_pair(row));
   QIAO_TRY(task == Task::kTag ? read_tags(json, row) : read_label(json, row));
   return row;
 }

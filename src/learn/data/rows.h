@@ -9,14 +9,15 @@
 
 namespace qiao::learn {
 
-enum class Task { kClassify, kTag };
+enum class Task { kClassify, kTag, kPair };
 
-// One labelled text. `tags` has one entry per character (code point) of `text`.
+// One labelled text, or two of them. `tags` has one entry per character (code point) of `text`.
 struct Row {
   std::string text;
   std::string label;
   std::vector<std::string> tags;
   std::size_t line = 0;  // in its file, from 1
+  std::string second;    // the other text of a pair
 };
 
 struct RowFile {
@@ -29,8 +30,8 @@ inline constexpr std::size_t kRowBytesMax = 1 << 20;
 inline constexpr std::size_t kRowsMax = 10'000'000;
 
 // Reads JSON lines, plain or gzipped: `text` and `label`, or `text` and `tags` (BIO, one per
-// character). Blank lines are passed over. The first bad row is `invalid_argument` with file, line
-// and what is wrong.
+// character). For pairs `text` holds two texts with a tab between them. Blank lines are passed
+// over. The first bad row is `invalid_argument` with file, line and what is wrong.
 Result<RowFile> read_rows(const std::string& path, Task task);
 
 }  // namespace qiao::learn

@@ -51,7 +51,18 @@ TEST(ReadRows, NamesTheLineOfABadRow) {
             std::string::npos);
   EXPECT_NE(fault_of(folder, "{\"text\":\"a\",\"tags\":[\"X-PER\"]}", Task::kTag).find("X-PER"),
             std::string::npos);
+  EXPECT_NE(fault_of(folder, good, Task::kPair).find(":1: `text` must hold two texts"),
+            std::string::npos);
   EXPECT_NE(fault_of(folder, "\n", Task::kClassify).find("holds no row"), std::string::npos);
+}
+
+TEST(ReadRows, ATabPartsThePair) {
+  const TempFolder folder;
+  const auto path = folder.write("rows.jsonl", "{\"text\":\"a b\\tc\",\"label\":\"x\"}\n");
+  const auto rows = read_rows(path, Task::kPair);
+  ASSERT_TRUE(rows) << rows.error().message;
+  EXPECT_EQ(rows->rows[0].text, "a b");
+  EXPECT_EQ(rows->rows[0].second, "c");
 }
 
 TEST(ReadRows, SeesACutGzipStream) {
@@ -70,18 +81,19 @@ TEST(ReadRows, SeesACutGzipStream) {
 }
 
 TEST(Labels, AreSortedAndTagsBeginWithO) {
-  RowFile file{"f", "", {Row{"a", "y", {}, 1}, Row{"b", "x", {}, 2}}};
+  RowFile file{"f", "", {Row{"a", "y", {}, 1, {}}, Row{"b", "x", {}, 2, {}}}};
   EXPECT_EQ(Labels::of_rows(file, Task::kClassify)->names(), (std::vector<std::string>{"x", "y"}));
-  file.rows = {Row{"ab", "", {"I-PER", "O"}, 1}};
+  file.rows = {Row{"ab", "", {"I-PER", "O"}, 1, {}}};
   EXPECT_EQ(Labels::of_rows(file, Task::kTag)->names(),
             (std::vector<std::string>{"O", "B-PER", "I-PER"}));
-  file.rows = {Row{"a", "x", {}, 1}};
+  file.rows = {Row{"a", "x", {}, 1, {}}};
   EXPECT_EQ(Labels::of_rows(file, Task::kClassify).error().code, Code::kInvalidArgument);
 }
 
 TEST(Labels, TellTheFirstUnknownOne) {
   const Labels labels({"x", "y"});
-  const RowFile file{"dev", "", {Row{"a", "x", {}, 1}, Row{"b", "z", {}, 7}, Row{"c", "w", {}, 8}}};
+  const RowFile file{
+      "dev", "", {Row{"a", "x", {}, 1, {}}, Row{"b", "z", {}, 7, {}}, Row{"c", "w", {}, 8, {}}}};
   const UnknownLabels unknown = find_unknown(file, labels);
   EXPECT_EQ(unknown.rows, 2U);
   EXPECT_EQ(unknown.first, "dev:7: \"z\"");

@@ -19,7 +19,7 @@ class Examiner {
  public:
   Examiner(const Exam& exam, const Labels& labels) : exam_(exam), labels_(labels) {
     report_.rows = exam.examples.size();
-    report_.answers.resize(exam.task == Task::kClassify ? report_.rows : 0);
+    report_.answers.resize(exam.task != Task::kTag ? report_.rows : 0);
   }
 
   void add(const std::vector<std::size_t>& chosen, const torch::Tensor& scores,
@@ -28,7 +28,7 @@ class Examiner {
     add_loss(logs, targets);
     for (std::size_t i = 0; i < chosen.size(); ++i) {
       const torch::Tensor own = logs[static_cast<std::int64_t>(i)];
-      if (exam_.task == Task::kClassify) {
+      if (exam_.task != Task::kTag) {
         add_label(chosen[i], own);
       } else {
         add_tags(chosen[i], own);
@@ -139,7 +139,7 @@ Result<Report> evaluate(TextModel& model, const Exam& exam, const Labels& labels
   for (const auto& chosen : plan_batches_in_order(exam.examples, kBatchTexts, kBatchTokens)) {
     const Batch batch = make_batch(exam.examples, chosen, exam.task, pad);
     const Bfloat16Scope scope(bfloat16);
-    examiner.add(chosen, model(batch.ids, batch.present), batch.targets);
+    examiner.add(chosen, model(batch.ids, batch.present, batch.segments), batch.targets);
     done += chosen.size();
     const double share = static_cast<double>(done) / static_cast<double>(exam.examples.size());
     if (progress && !progress(share)) {

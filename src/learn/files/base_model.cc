@@ -135,9 +135,19 @@ Result<BaseModel> open_gguf(const fs::path& path, std::string name) {
                    std::move(tokenizer), std::make_unique<GgufWeights>(std::move(file))};
 }
 
+// How sentence-transformers says that it makes one vector of a text.
+Pooling sentence_pooling(const fs::path& folder, Pooling otherwise) {
+  const auto config = read_json((folder / "1_Pooling" / "config.json").string());
+  if (!config) return otherwise;
+  const auto mean = config->find("pooling_mode_mean_tokens");
+  if (mean == config->end() || !mean->is_boolean()) return otherwise;
+  return mean->get<bool>() ? Pooling::kMean : Pooling::kCls;
+}
+
 Result<BaseModel> open_folder(const fs::path& folder, std::string name) {
   QIAO_ASSIGN(const Json config, read_json((folder / "config.json").string()));
-  QIAO_ASSIGN(const EncoderShape shape, shape_of_config(config));
+  QIAO_ASSIGN(EncoderShape shape, shape_of_config(config));
+  if (!config.contains("qiao")) shape.pooling = sentence_pooling(folder, shape.pooling);
   const bool json_tokenizer = fs::exists(folder / "tokenizer.json");
   const fs::path vocabulary = folder / (json_tokenizer ? "tokenizer.json" : "vocab.txt");
   QIAO_ASSIGN(model::WordPiece tokenizer,

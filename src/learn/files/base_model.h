@@ -22,8 +22,9 @@ struct BaseModel {
 
 // `place`: the name of a model that `qiao model pull` got, or a folder: one of those, one in
 // Hugging Face's form (config.json; model.safetensors or model.onnx; tokenizer.json or vocab.txt),
-// or a bundle of ours. The GGUF of a pulled model is read back (F32, F16, BF16, Q8_0). Weights are
-// read only when asked for; tokenizer and word table must have one size.
+// or a bundle of ours; `1_Pooling/config.json` beside them says how the texts' vectors are made.
+// The GGUF of a pulled model is read back (F32, F16, BF16, Q8_0). Weights are read only when asked
+// for; tokenizer and word table must have one size.
 Result<BaseModel> open_base(const std::string& place);
 
 }  // namespace qiao::learn

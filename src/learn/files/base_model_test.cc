@@ -50,6 +50,17 @@ void expect_tiny_weights(BaseModel& base, float tolerance) {
   }
 }
 
+TEST(OpenBase, TakesThePoolingOfASentenceModel) {
+  const TempFolder folder;
+  write_folder(folder, "model.safetensors", testing::tiny_safetensors(testing::tiny_bert()));
+  Json config = tiny_config();
+  config.erase("qiao");
+  folder.write("model/config.json", dump_json(config));
+  EXPECT_EQ(open_base(folder / "model")->shape.pooling, Pooling::kCls);
+  folder.write("model/1_Pooling/config.json", "{\"pooling_mode_mean_tokens\": true}");
+  EXPECT_EQ(open_base(folder / "model")->shape.pooling, Pooling::kMean);
+}
+
 TEST(OpenBase, ReadsHuggingFaceFoldersOfBothKinds) {
   for (const bool onnx : {false, true}) {
     const TempFolder folder;

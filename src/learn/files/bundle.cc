@@ -37,13 +37,15 @@ Result<Labels> read_labels(const std::string& path) {
 }  // namespace
 
 std::string_view name_of(Task task) {
+  if (task == Task::kPair) return "pair";
   return task == Task::kTag ? "tag" : "classify";
 }
 
 Result<Task> parse_task(std::string_view name) {
   if (name == "classify") return Task::kClassify;
   if (name == "tag") return Task::kTag;
-  return invalid_argument("there is no task \"" + std::string(name) + "\": classify or tag");
+  if (name == "pair") return Task::kPair;
+  return invalid_argument("there is no task \"" + std::string(name) + "\": classify, tag or pair");
 }
 
 Status save_bundle(Disk& disk, const std::string& folder, const Bundle& bundle) {

@@ -4,6 +4,8 @@
 #include <cmath>
 #include <limits>
 
+#include "learn/models/dropout.h"
+
 namespace qiao::learn {
 
 torch::Tensor attention(const torch::Tensor& query, const torch::Tensor& key,
@@ -12,7 +14,7 @@ torch::Tensor attention(const torch::Tensor& query, const torch::Tensor& key,
   torch::Tensor scores = torch::matmul(query * scale, key.transpose(-2, -1));
   if (mask.defined()) scores = scores + mask;
   torch::Tensor weights = torch::softmax(scores, -1);
-  if (dropout > 0) weights = torch::dropout(weights, dropout, true);
+  weights = drop(weights, dropout, true);
   return torch::matmul(weights.to(value.scalar_type()), value);
 }
 

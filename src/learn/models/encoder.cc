@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "learn/models/attention.h"
+#include "learn/models/dropout.h"
 
 namespace qiao::learn {
 namespace {
@@ -38,9 +39,10 @@ SelfAttentionImpl::SelfAttentionImpl(std::int64_t width, std::int64_t heads, dou
       heads_(heads),
       dropout_(dropout) {}
 
-torch::Tensor SelfAttentionImpl::forward(const torch::Tensor& x, const torch::Tensor& mask) {
+torch::Tensor SelfAttentionImpl::forward(const torch::Tensor& x, const torch::Tensor& asking,
+                                         const torch::Tensor& mask) {
   const torch::Tensor mixed =
-      learn::attention(split_heads(query(x), heads_), split_heads(key(x), heads_),
+      learn::attention(split_heads(query(asking), heads_), split_heads(key(x), heads_),
                        split_heads(value(x), heads_), mask, is_training() ? dropout_ : 0);
   return output(join_heads(mixed));
 }
@@ -54,10 +56,18 @@ EncoderLayerImpl::EncoderLayerImpl(const EncoderShape& shape, double dropout)
       dropout_(dropout) {}
 
 torch::Tensor EncoderLayerImpl::forward(const torch::Tensor& x, const torch::Tensor& mask) {
-  const torch::Tensor looked = torch::dropout(attention(x, mask), dropout_, is_training());
-  const torch::Tensor middle = attention_norm(x + looked);
+  return finish(x, attention(x, x, mask));
+}
+
+torch::Tensor EncoderLayerImpl::first(const torch::Tensor& x, const torch::Tensor& mask) {
+  const torch::Tensor asking = x.narrow(1, 0, 1);
+  return finish(asking, attention(x, asking, mask));
+}
+
+torch::Tensor EncoderLayerImpl::finish(const torch::Tensor& asking, const torch::Tensor& looked) {
+  const torch::Tensor middle = attention_norm(asking + drop(looked, dropout_, is_training()));
   const torch::Tensor fed = down(torch::gelu(up(middle), "tanh"));
-  return output_norm(middle + torch::dropout(fed, dropout_, is_training()));
+  return output_norm(middle + drop(fed, dropout_, is_training()));
 }
 
 EncoderImpl::EncoderImpl(const EncoderShape& shape, double dropout)
@@ -72,13 +82,29 @@ EncoderImpl::EncoderImpl(const EncoderShape& shape, double dropout)
   }
 }
 
-torch::Tensor EncoderImpl::forward(const torch::Tensor& ids, const torch::Tensor& present) {
-  const std::int64_t tokens = ids.size(1);
-  torch::Tensor x = words(ids) + positions->weight.narrow(0, 0, tokens) + types->weight[0];
-  x = torch::dropout(norm(x), dropout_, is_training());
+torch::Tensor EncoderImpl::embed(const torch::Tensor& ids, const torch::Tensor& segments) {
+  const torch::Tensor type = segments.defined() ? types(segments) : types->weight[0];
+  const torch::Tensor x = words(ids) + positions->weight.narrow(0, 0, ids.size(1)) + type;
+  return drop(norm(x), dropout_, is_training());
+}
+
+torch::Tensor EncoderImpl::forward(const torch::Tensor& ids, const torch::Tensor& present,
+                                   const torch::Tensor& segments) {
+  torch::Tensor x = embed(ids, segments);
   const torch::Tensor mask = padding_mask(present);
   for (EncoderLayer& layer : layers) x = layer(x, mask);
   return x;
+}
+
+torch::Tensor EncoderImpl::vectors(const torch::Tensor& ids, const torch::Tensor& present,
+                                   const torch::Tensor& segments) {
+  if (shape_.pooling != Pooling::kCls) {
+    return pool(forward(ids, present, segments), present, shape_.pooling);
+  }
+  torch::Tensor x = embed(ids, segments);
+  const torch::Tensor mask = padding_mask(present);
+  for (std::size_t i = 0; i + 1 < layers.size(); ++i) x = layers[i](x, mask);
+  return layers.back()->first(x, mask).select(1, 0);
 }
 
 torch::Tensor pool(const torch::Tensor& hidden, const torch::Tensor& present, Pooling pooling) {

@@ -16,8 +16,10 @@ namespace qiao::learn {
 class SelfAttentionImpl : public torch::nn::Module {
  public:
   SelfAttentionImpl(std::int64_t width, std::int64_t heads, double dropout);
-  // x [batch, tokens, width]; mask as attention() takes it.
-  torch::Tensor forward(const torch::Tensor& x, const torch::Tensor& mask);
+  // x [batch, tokens, width]; mask as attention() takes it. The result has one vector for each of
+  // `asking`, which are the tokens that look: x, or some of it.
+  torch::Tensor forward(const torch::Tensor& x, const torch::Tensor& asking,
+                        const torch::Tensor& mask);
 
   torch::nn::Linear query, key, value, output;
 
@@ -33,6 +35,8 @@ class EncoderLayerImpl : public torch::nn::Module {
  public:
   EncoderLayerImpl(const EncoderShape& shape, double dropout);
   torch::Tensor forward(const torch::Tensor& x, const torch::Tensor& mask);
+  // The first token's part of forward() alone: [batch, 1, width].
+  torch::Tensor first(const torch::Tensor& x, const torch::Tensor& mask);
 
   SelfAttention attention;
   torch::nn::LayerNorm attention_norm;
@@ -40,17 +44,25 @@ class EncoderLayerImpl : public torch::nn::Module {
   torch::nn::LayerNorm output_norm;
 
  private:
+  torch::Tensor finish(const torch::Tensor& asking, const torch::Tensor& looked);
+
   double dropout_;
 };
 TORCH_MODULE(EncoderLayer);
 
-// A BERT encoder. All texts are of segment 0, as the models we serve see them.
+// A BERT encoder. `segments` [batch, tokens] (int64) says which of two texts a token is of;
+// undefined: all are of the first, as the models we serve see them.
 // One thread at a time.
 class EncoderImpl : public torch::nn::Module {
  public:
   EncoderImpl(const EncoderShape& shape, double dropout);
   // ids [batch, tokens] (int64), present [batch, tokens] (bool) → [batch, tokens, width].
-  torch::Tensor forward(const torch::Tensor& ids, const torch::Tensor& present);
+  torch::Tensor forward(const torch::Tensor& ids, const torch::Tensor& present,
+                        const torch::Tensor& segments = {});
+  // One vector a text, [batch, width]: pool() of forward(). What the pooling does not need of the
+  // last layer is not computed: for the first token's vector, most of it.
+  torch::Tensor vectors(const torch::Tensor& ids, const torch::Tensor& present,
+                        const torch::Tensor& segments = {});
 
   [[nodiscard]] const EncoderShape& shape() const { return shape_; }
 
@@ -59,6 +71,8 @@ class EncoderImpl : public torch::nn::Module {
   std::vector<EncoderLayer> layers;
 
  private:
+  torch::Tensor embed(const torch::Tensor& ids, const torch::Tensor& segments);
+
   EncoderShape shape_;
   double dropout_;
 };

@@ -148,6 +148,25 @@ TEST(Encoder, PaddingDoesNotLeak) {
   }
 }
 
+// What vectors() leaves out of the last layer is not missed.
+TEST(Encoder, VectorsAreThePoolOfAllTokens) {
+  const torch::Tensor ids = torch::tensor({{2, 7, 3, 0, 0}, {2, 4, 5, 6, 3}});
+  const torch::Tensor segments = torch::tensor({{0, 1, 1, 0, 0}, {0, 0, 0, 1, 1}});
+  for (const Pooling how : {Pooling::kCls, Pooling::kMean}) {
+    torch::manual_seed(5);
+    EncoderShape shape = small_shape();
+    shape.pooling = how;
+    Encoder encoder(shape, 0.0);
+    encoder->eval();
+    for (const torch::Tensor& types : {torch::Tensor(), segments}) {
+      const torch::Tensor all = pool(encoder(ids, ids.ne(0), types), ids.ne(0), how);
+      EXPECT_TRUE(torch::allclose(encoder->vectors(ids, ids.ne(0), types), all, 1e-5, 1e-6));
+    }
+    EXPECT_FALSE(torch::allclose(encoder->vectors(ids, ids.ne(0)),
+                                 encoder->vectors(ids, ids.ne(0), segments), 1e-3, 1e-3));
+  }
+}
+
 // Every weight of encoder and head gets the gradient that central differences give.
 TEST(TextModel, GradientsEqualDifferences) {
   torch::manual_seed(11);

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "learn/models/text_model.h"
 
+#include "learn/models/dropout.h"
+
 namespace qiao::learn {
 
 TextModelImpl::TextModelImpl(const EncoderShape& shape, Task task, std::int64_t labels,
@@ -15,14 +17,16 @@ TextModelImpl::TextModelImpl(const EncoderShape& shape, Task task, std::int64_t 
   head->bias.zero_();
 }
 
-TextOutput TextModelImpl::run(const torch::Tensor& ids, const torch::Tensor& present) {
-  torch::Tensor x = encoder(ids, present);
-  if (task_ == Task::kClassify) x = pool(x, present, encoder->shape().pooling);
-  return {head(torch::dropout(x, dropout_, is_training())), x};
+TextOutput TextModelImpl::run(const torch::Tensor& ids, const torch::Tensor& present,
+                              const torch::Tensor& segments) {
+  const torch::Tensor x = task_ == Task::kTag ? encoder(ids, present, segments)
+                                              : encoder->vectors(ids, present, segments);
+  return {head(drop(x, dropout_, is_training())), x};
 }
 
-torch::Tensor TextModelImpl::forward(const torch::Tensor& ids, const torch::Tensor& present) {
-  return run(ids, present).scores;
+torch::Tensor TextModelImpl::forward(const torch::Tensor& ids, const torch::Tensor& present,
+                                     const torch::Tensor& segments) {
+  return run(ids, present, segments).scores;
 }
 
 NamedTensors weights_of(const TextModel& model) {

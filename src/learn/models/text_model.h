@@ -14,14 +14,16 @@ struct TextOutput {
   torch::Tensor vectors;  // what the head read: [batch, width], or [batch, tokens, width]
 };
 
-// An encoder with one linear head: a label for the text, or a tag for every piece.
+// An encoder with one linear head: a label for the text (or pair), or a tag for every piece.
 // One thread at a time.
 class TextModelImpl : public torch::nn::Module {
  public:
   TextModelImpl(const EncoderShape& shape, Task task, std::int64_t labels, double dropout);
-  TextOutput run(const torch::Tensor& ids, const torch::Tensor& present);
+  TextOutput run(const torch::Tensor& ids, const torch::Tensor& present,
+                 const torch::Tensor& segments = {});
   // The scores of run() alone.
-  torch::Tensor forward(const torch::Tensor& ids, const torch::Tensor& present);
+  torch::Tensor forward(const torch::Tensor& ids, const torch::Tensor& present,
+                        const torch::Tensor& segments = {});
 
   Encoder encoder;
   torch::nn::Linear head;

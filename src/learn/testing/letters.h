@@ -40,6 +40,26 @@ inline std::string letters_rows(int count, std::uint64_t seed) {
   return out;
 }
 
+// Pairs of such texts; the label is that of the second.
+inline std::string letter_pairs(int count, std::uint64_t seed) {
+  Rng rng(seed);
+  const auto text = [&](bool x) {
+    std::string out;
+    for (std::uint64_t letters = 1 + rng.below(4); letters > 0; --letters) {
+      out += static_cast<char>((x ? 'a' : 'c') + static_cast<int>(rng.below(2)));
+      out += ' ';
+    }
+    return out;
+  };
+  std::string rows;
+  for (int i = 0; i < count; ++i) {
+    const bool x = rng.below(2) == 0;
+    const std::string both = text(rng.below(2) == 0) + "\t" + text(x);
+    rows += dump_json({{"text", both}, {"label", x ? "x" : "y"}}) + "\n";
+  }
+  return rows;
+}
+
 // In `folder`: `base`, an encoder of chance weights over these letters, and `train.jsonl` and
 // `dev.jsonl`.
 inline void write_letters_base(const TempFolder& folder, std::int64_t layers) {

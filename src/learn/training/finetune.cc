@@ -4,7 +4,10 @@
 #include <ATen/Parallel.h>
 
 #include <algorithm>
+#include <cmath>
+#include <filesystem>
 #include <utility>
+#include <vector>
 
 #include "base/i18n.h"
 #include "learn/files/base_model.h"
@@ -14,15 +17,23 @@
 namespace qiao::learn {
 namespace {
 
+constexpr std::int64_t kRunsMax = 100;  // seeds, and folds
+constexpr std::int64_t kTokensMin = 5;  // two texts of one piece
 constexpr double kUnknownDevMax = 0.2;  // share of dev rows with labels train lacks
 
 Status check_options(const FinetuneOptions& options) {
-  if (options.batch < 1 || options.epochs < 0 || options.tokens_max < 2) {
+  if (options.batch < 1 || options.epochs < 0 || options.tokens_max < kTokensMin) {
     return invalid_argument("--batch, --epochs and --tokens must be positive");
   }
+  if (options.seeds < 1 || options.seeds > kRunsMax || options.folds < 0 || options.folds == 1 ||
+      options.folds > kRunsMax) {
+    return invalid_argument("--seeds must be from 1 to 100, --folds from 2 to 100");
+  }
   if (options.rate <= 0 || options.dropout < 0 || options.dropout >= 1 || options.smoothing < 0 ||
-      options.smoothing >= 1 || options.warmup < 0 || options.warmup >= 1) {
-    return invalid_argument("--rate, --dropout, --smoothing or --warmup is out of range");
+      options.smoothing >= 1 || options.warmup < 0 || options.warmup >= 1 ||
+      options.adversary < 0) {
+    return invalid_argument(
+        "--rate, --dropout, --smoothing, --warmup or --adversary is out of range");
   }
   return {};
 }
@@ -32,11 +43,137 @@ Result<Bundle> bundle_of(BaseModel& base, const FinetuneOptions& options, Labels
   torch::manual_seed(mix_seed(static_cast<std::uint64_t>(options.seed), 0));
   TextModel model(base.shape, options.task, static_cast<std::int64_t>(labels.size()),
                   options.dropout);
+  if (options.task == Task::kPair && base.shape.types < 2) {
+    return Error{Code::kUnsupported, base.name + " has no second token type: it takes no pairs"};
+  }
   QIAO_TRY(load_weights(weights_of(model->encoder), *base.weights));
   const auto tokens_max =
       static_cast<std::size_t>(std::min(options.tokens_max, base.shape.positions));
   return Bundle{base.shape,        options.task, tokens_max, std::move(base.tokenizer),
                 std::move(labels), model,        {}};
+}
+
+struct Rows {
+  RowFile train;
+  RowFile dev;
+};
+
+// What every run needs, and where it tells of itself.
+struct Place {
+  Disk& disk;
+  Progress& progress;
+  const std::atomic<bool>& stop;
+};
+
+Result<Json> train_once(const Place& place, const FinetuneOptions& options, Rows rows) {
+  QIAO_TRY(RunFolder(place.disk, options.out).check());
+  QIAO_ASSIGN(Labels labels, Labels::of_rows(rows.train, options.task));
+  QIAO_TRY(check_dev(rows.train, rows.dev, labels, place.progress));
+  QIAO_ASSIGN(BaseModel base, open_base(options.base));
+  place.progress.note(
+      tr(place.progress.language(), Text::kLearnPlan,
+         {base.name, std::to_string(rows.train.rows.size()), std::to_string(rows.dev.rows.size()),
+          std::to_string(labels.size()), std::to_string(at::get_num_threads())}));
+  QIAO_ASSIGN(Bundle bundle, bundle_of(base, options, std::move(labels)));
+  const Json about = {{"name", base.name}, {"sha256", base.sha256}, {"licence", base.licence}};
+  Finetuner finetuner(place.disk, options, place.progress, place.stop,
+                      {std::move(rows.train), std::move(rows.dev), about, std::move(bundle), {}});
+  return finetuner.run();
+}
+
+double figure_of(const Json& card, Task task) {
+  return json_number(card["dev"], task == Task::kTag ? "entity_f1" : "accuracy").value_or(0);
+}
+
+void forget(const std::string& folder) {
+  std::error_code ignored;
+  std::filesystem::remove_all(folder, ignored);
+}
+
+// One of several runs, into a folder of its own: begun, gone on with, or taken as it is.
+Result<Json> train_one_of(const Place& place, FinetuneOptions options, Rows rows) {
+  const bool done = options.resume && place.disk.exists(options.out + "/card.json");
+  options.resume = options.resume && place.disk.exists(options.out + ".partial/state.json");
+  if (!done) return train_once(place, options, std::move(rows));
+  QIAO_ASSIGN(const std::string text, read_file(options.out + "/card.json"));
+  QIAO_ASSIGN(Json card, parse_json(text));
+  if (card["options"]["seed"] == options.seed &&
+      card["data"]["train"]["sha256"] == rows.train.sha256) {
+    return card;
+  }
+  return Error{Code::kPrecondition,
+               options.out + " is of another run: remove it, or leave --resume away"};
+}
+
+Result<Json> train_best_of_seeds(const Place& place, const FinetuneOptions& options,
+                                 const Rows& rows) {
+  Json tried = Json::array();
+  Json best;
+  std::vector<std::string> folders;
+  std::size_t best_at = 0;
+  for (std::int64_t i = 0; i < options.seeds; ++i) {
+    FinetuneOptions one = options;
+    one.seed = options.seed + i;
+    one.out += ".seed" + std::to_string(one.seed);
+    QIAO_ASSIGN(Json card, train_one_of(place, one, rows));
+    const double figure = figure_of(card, options.task);
+    tried.push_back({{"seed", one.seed}, {"dev", figure}});
+    if (best.is_null() || figure > figure_of(best, options.task)) {
+      best = std::move(card);
+      best_at = folders.size();
+    }
+    folders.push_back(one.out);
+  }
+  best["seeds"] = std::move(tried);
+  const std::string& kept = folders[best_at];
+  QIAO_TRY(write_file_atomic(place.disk, kept + "/card.json", dump_json(best, 2) + "\n"));
+  QIAO_TRY(place.disk.rename(kept, options.out));
+  for (const std::string& folder : folders) forget(folder);
+  return best;
+}
+
+// `fold` of `folds` parts of the rows to measure on, the others to learn from. Each part has its
+// share of every label.
+Rows split(const RowFile& file, std::int64_t fold, std::int64_t folds) {
+  std::vector<const Row*> sorted;
+  for (const Row& row : file.rows) sorted.push_back(&row);
+  std::stable_sort(sorted.begin(), sorted.end(),
+                   [](const Row* a, const Row* b) { return a->label < b->label; });
+  Rows parts{{file.path, file.sha256, {}}, {file.path, file.sha256, {}}};
+  for (std::size_t i = 0; i < sorted.size(); ++i) {
+    const bool held_out = static_cast<std::int64_t>(i) % folds == fold;
+    (held_out ? parts.dev : parts.train).rows.push_back(*sorted[i]);
+  }
+  return parts;
+}
+
+// Mean and standard deviation of what the parts give.
+Result<Json> cross_validate(const Place& place, const FinetuneOptions& options,
+                            const RowFile& train) {
+  if (static_cast<std::int64_t>(train.rows.size()) < 2 * options.folds) {
+    return invalid_argument(train.path + " has too few rows for --folds " +
+                            std::to_string(options.folds));
+  }
+  std::vector<double> figures;
+  std::vector<std::string> folders;
+  for (std::int64_t fold = 0; fold < options.folds; ++fold) {
+    FinetuneOptions one = options;
+    one.out += ".fold" + std::to_string(fold + 1);
+    QIAO_ASSIGN(const Json card, train_one_of(place, one, split(train, fold, options.folds)));
+    figures.push_back(figure_of(card, options.task));
+    folders.push_back(one.out);
+  }
+  const auto count = static_cast<double>(figures.size());
+  double mean = 0;
+  for (const double figure : figures) mean += figure / count;
+  double squares = 0;
+  for (const double figure : figures) squares += (figure - mean) * (figure - mean);
+  const double deviation = std::sqrt(squares / (count - 1));
+  place.progress.note(
+      tr(place.progress.language(), Text::kLearnFolds,
+         {std::to_string(options.folds), percent_text(mean), percent_text(deviation)}));
+  for (const std::string& folder : folders) forget(folder);
+  return Json{{"figures", figures}, {"mean", mean}, {"deviation", deviation}};
 }
 
 }  // namespace
@@ -58,19 +195,20 @@ Result<Json> finetune(Disk& disk, const FinetuneOptions& options, Progress& prog
                       const std::atomic<bool>& stop) {
   QIAO_TRY(check_options(options));
   QIAO_TRY(RunFolder(disk, options.out).check());
-  QIAO_ASSIGN(RowFile train, read_rows(options.train, options.task));
-  QIAO_ASSIGN(RowFile dev, read_rows(options.dev, options.task));
-  QIAO_ASSIGN(Labels labels, Labels::of_rows(train, options.task));
-  QIAO_TRY(check_dev(train, dev, labels, progress));
-  QIAO_ASSIGN(BaseModel base, open_base(options.base));
-  progress.note(tr(progress.language(), Text::kLearnPlan,
-                   {base.name, std::to_string(train.rows.size()), std::to_string(dev.rows.size()),
-                    std::to_string(labels.size()), std::to_string(at::get_num_threads())}));
-  QIAO_ASSIGN(Bundle bundle, bundle_of(base, options, std::move(labels)));
-  const Json about = {{"name", base.name}, {"sha256", base.sha256}, {"licence", base.licence}};
-  Finetuner finetuner(disk, options, progress, stop,
-                      {std::move(train), std::move(dev), about, std::move(bundle), {}});
-  return finetuner.run();
+  Rows rows;
+  QIAO_ASSIGN(rows.train, read_rows(options.train, options.task));
+  QIAO_ASSIGN(rows.dev, read_rows(options.dev, options.task));
+  const Place place{disk, progress, stop};
+  Json folds;
+  if (options.folds > 1) {
+    QIAO_ASSIGN(folds, cross_validate(place, options, rows.train));
+  }
+  if (options.seeds == 1 && folds.is_null()) return train_once(place, options, std::move(rows));
+  QIAO_ASSIGN(Json card, train_best_of_seeds(place, options, rows));
+  if (folds.is_null()) return card;
+  card["folds"] = std::move(folds);
+  QIAO_TRY(write_file_atomic(disk, options.out + "/card.json", dump_json(card, 2) + "\n"));
+  return card;
 }
 
 }  // namespace qiao::learn

@@ -21,6 +21,8 @@ struct FinetuneOptions {
   std::string out;  // the bundle's folder; must not exist
   Task task = Task::kClassify;
   std::int64_t seed = 1;
+  std::int64_t seeds = 1;    // runs with seed, seed + 1, …; the one best on dev is kept
+  std::int64_t folds = 0;    // first tried on so many parts of train; 0: not
   std::int64_t epochs = 0;   // 0: by the number of rows
   std::int64_t batch = 32;   // texts
   double rate = 2e-4;        // highest learning rate
@@ -29,6 +31,7 @@ struct FinetuneOptions {
   double warmup = 0.1;       // share of the steps
   double dropout = 0.1;
   double smoothing = 0.1;      // of the labels
+  double adversary = 0;        // length of the push against the word vectors; 0: none
   bool class_weights = false;  // rare labels count more
   std::int64_t tokens_max = 256;
   bool bfloat16 = true;         // where the CPU can
@@ -40,6 +43,10 @@ struct FinetuneOptions {
 // `out`. Until then everything stands in `out`.partial, also the state from which `resume` goes on
 // with the same losses. Blocks; looks at `stop` after every step and then saves and returns
 // `cancelled`. The same seed on the same machine with the same threads gives the same bundle.
+//
+// With `folds` each part of train is first left out once and measured by what the others teach: the
+// figures stand in the card. With `seeds` or `folds` the runs on the way stand in `out`.seed1,
+// `out`.fold1 and so on, and go at the end; `resume` takes those that are done as they are.
 //
 // Returns the card (see Bundle). Errors: a bad row (file and line), a base that does not fit (the
 // tensor), a loss that is not a number (the rows of the batch), a full disk.

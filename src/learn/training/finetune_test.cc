@@ -58,6 +58,27 @@ TEST_F(FinetuneTest, LearnsTags) {
   EXPECT_GT(json_number((*card)["dev"], "entity_f1").value_or(0), 0.95);
 }
 
+// The label is what the second text says, whatever stands in the first.
+TEST_F(FinetuneTest, LearnsPairs) {
+  folder_.write("train.jsonl", testing::letter_pairs(400, 1));
+  folder_.write("dev.jsonl", testing::letter_pairs(60, 2));
+  FinetuneOptions wanted = options("bundle");
+  wanted.task = Task::kPair;
+  wanted.epochs = 6;
+  const auto card = run(wanted);
+  ASSERT_TRUE(card) << card.error().message;
+  EXPECT_GT(json_number((*card)["dev"], "accuracy").value_or(0), 0.95);
+  EXPECT_EQ(load_bundle(folder_ / "bundle")->task, Task::kPair);
+}
+
+TEST_F(FinetuneTest, LearnsAgainstAPush) {
+  FinetuneOptions wanted = options("bundle");
+  wanted.adversary = 0.5;
+  const auto card = run(wanted);
+  ASSERT_TRUE(card) << card.error().message;
+  EXPECT_GT(json_number((*card)["dev"], "accuracy").value_or(0), 0.95);
+}
+
 // What a command line without options runs: the defaults as they stand must be a training.
 TEST_F(FinetuneTest, TheDefaultsTrain) {
   FinetuneOptions plain;
@@ -81,6 +102,51 @@ TEST_F(FinetuneTest, TheSameSeedGivesTheSameBytes) {
   ASSERT_TRUE(run(other));
   EXPECT_EQ(weights_of_bundle("one"), weights_of_bundle("two"));
   EXPECT_NE(weights_of_bundle("one"), weights_of_bundle("three"));
+}
+
+TEST_F(FinetuneTest, TheBestOfSeedsIsKept) {
+  FinetuneOptions wanted = options("bundle");
+  wanted.epochs = 1;
+  wanted.seeds = 3;
+  const auto card = run(wanted);
+  ASSERT_TRUE(card) << card.error().message;
+  double best = 0;
+  for (const Json& one : (*card)["seeds"]) {
+    best = std::max(best, json_number(one, "dev").value_or(0));
+  }
+  EXPECT_EQ((*card)["seeds"].size(), 3U);
+  EXPECT_EQ(json_number((*card)["dev"], "accuracy").value_or(-1), best);
+  EXPECT_EQ(load_bundle(folder_ / "bundle")->card["seeds"], (*card)["seeds"]);
+  EXPECT_FALSE(std::filesystem::exists(folder_ / "bundle.seed1"));
+}
+
+// Stopped in its second seed: the first is taken as it is.
+TEST_F(FinetuneTest, SeedsGoOnWhereTheyStopped) {
+  FinetuneOptions wanted = options("bundle");
+  wanted.seeds = 2;
+  FinetuneOptions first = options("bundle.seed1");
+  ASSERT_TRUE(run(first));
+  const std::string kept = weights_of_bundle("bundle.seed1");
+  wanted.resume = true;
+  const auto card = run(wanted);
+  ASSERT_TRUE(card) << card.error().message;
+  EXPECT_EQ((*card)["seeds"].size(), 2U);
+  if ((*card)["options"]["seed"] == 1) EXPECT_EQ(weights_of_bundle("bundle"), kept);
+}
+
+TEST_F(FinetuneTest, FoldsTellMeanAndDeviation) {
+  FinetuneOptions wanted = options("bundle");
+  wanted.folds = 3;
+  const auto card = run(wanted);
+  ASSERT_TRUE(card) << card.error().message;
+  const Json& folds = (*card)["folds"];
+  EXPECT_EQ(folds["figures"].size(), 3U);
+  EXPECT_GT(json_number(folds, "mean").value_or(0), 0.9);
+  EXPECT_EQ((*card)["data"]["train"]["rows"], 200);
+  EXPECT_FALSE(std::filesystem::exists(folder_ / "bundle.fold1"));
+  wanted.out = folder_ / "other";
+  wanted.folds = 1;
+  EXPECT_EQ(run(wanted).error().code, Code::kInvalidArgument);
 }
 
 // Stopped before its first step, and so again in every later one: the end is that of an unbroken

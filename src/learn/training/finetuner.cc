@@ -5,13 +5,13 @@
 
 #include <chrono>
 #include <cmath>
-#include <cstdio>
 #include <filesystem>
 #include <utility>
 
 #include "base/clock.h"
 #include "base/i18n.h"
 #include "learn/data/examples.h"
+#include "learn/evaluation/calibration.h"
 #include "learn/training/precision.h"
 #include "learn/training/seeds.h"
 
@@ -19,12 +19,17 @@ namespace qiao::learn {
 namespace {
 
 constexpr std::size_t kBatchTokens = 4096;
-constexpr double kRateFloor = 0.02;  // of the highest, at the end
+constexpr std::size_t kDevTexts = 64;  // in one batch
+constexpr double kRateFloor = 0.02;    // of the highest, at the end
 // How many examples a run sees whose length is not told: many labels need more, and a head for
 // every piece more than one for the text.
 constexpr double kExamplesWanted = 20'000;
 constexpr double kExamplesPerLabel = 600;
 constexpr double kTaggedWanted = 64'000;
+// Long texts to classify: no more tokens than that, about half an hour on two slow cores.
+constexpr double kTokensWanted = 2e6;
+constexpr double kLongEpochsMin = 2;
+constexpr std::int64_t kPatience = 3;  // epochs without a better one
 constexpr double kEpochsMin = 3;
 constexpr double kEpochsMax = 10;
 // Distillation (Hinton et al. 2015): how soft the teacher's answers are, and their part of the
@@ -34,12 +39,6 @@ constexpr double kTeacherPart = 0.7;
 constexpr double kVectorPart = 1.0;  // of the distance between the texts' vectors
 
 using Clock = std::chrono::steady_clock;
-
-std::string percent(double share) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%.2f", 100 * share);
-  return text;
-}
 
 // The rates fall from the head down to the word table.
 std::vector<LearningWeight> learning_weights(const TextModel& model,
@@ -70,12 +69,18 @@ torch::Tensor label_weights(const std::vector<Example>& examples, std::size_t la
   return used.mean() / used;
 }
 
-std::int64_t epochs_for(Task task, std::size_t rows, std::size_t labels) {
-  const double wanted = task == Task::kTag
-                            ? kTaggedWanted
-                            : kExamplesWanted + kExamplesPerLabel * static_cast<double>(labels);
-  const double epochs = std::round(wanted / static_cast<double>(rows));
-  return static_cast<std::int64_t>(std::clamp(epochs, kEpochsMin, kEpochsMax));
+std::int64_t epochs_for(Task task, const std::vector<Example>& examples, std::size_t labels) {
+  const auto rows = static_cast<double>(examples.size());
+  const auto rounded = [](double epochs, double least) {
+    return std::clamp(std::round(epochs), least, kEpochsMax);
+  };
+  if (task == Task::kTag)
+    return static_cast<std::int64_t>(rounded(kTaggedWanted / rows, kEpochsMin));
+  double tokens = 0;
+  for (const Example& example : examples) tokens += static_cast<double>(example.text.ids.size());
+  const double wanted = kExamplesWanted + kExamplesPerLabel * static_cast<double>(labels);
+  return static_cast<std::int64_t>(std::min(rounded(wanted / rows, kEpochsMin),
+                                            rounded(kTokensWanted / tokens, kLongEpochsMin)));
 }
 
 Json about(const RowFile& file) {
@@ -98,11 +103,14 @@ Finetuner::Finetuner(Disk& disk, const FinetuneOptions& options, Progress& progr
 
 Result<Json> Finetuner::run() {
   QIAO_TRY(prepare());
-  while (state_.epoch < options_.epochs) {
+  while (state_.epoch < options_.epochs && !stalled()) {
     QIAO_TRY(run_epoch());
     QIAO_TRY(end_epoch());
   }
-  const Json made = card();
+  Json made = card();
+  if (options_.task != Task::kTag) {
+    QIAO_ASSIGN(made["calibration"], calibration());
+  }
   QIAO_TRY(write_file_atomic(disk_, folder_.path() + "/card.json", dump_json(made, 2) + "\n"));
   QIAO_TRY(folder_.publish());
   return made;
@@ -116,7 +124,7 @@ Status Finetuner::prepare() {
   exam_ = ready(start_.dev);
   examples_ = ready(start_.train).examples;
   if (options_.epochs == 0) {
-    options_.epochs = epochs_for(options_.task, examples_.size(), bundle.labels.size());
+    options_.epochs = epochs_for(options_.task, examples_, bundle.labels.size());
   }
   options_.bfloat16 = options_.bfloat16 && cpu_has_bfloat16();
   class_weights_ = label_weights(examples_, bundle.labels.size(), options_.class_weights);
@@ -145,6 +153,7 @@ Json Finetuner::identity() const {
           {"warmup", options_.warmup},
           {"dropout", options_.dropout},
           {"smoothing", options_.smoothing},
+          {"adversary", options_.adversary},
           {"class_weights", options_.class_weights},
           {"tokens_max", options_.tokens_max},
           {"bfloat16", options_.bfloat16},
@@ -154,6 +163,12 @@ Json Finetuner::identity() const {
 std::vector<Finetuner::Chosen> Finetuner::batches_of(std::int64_t epoch) const {
   return plan_batches(examples_, static_cast<std::size_t>(options_.batch), kBatchTokens,
                       mix_seed(seed(), static_cast<std::uint64_t>(epoch) + 1));
+}
+
+// True when dev has not risen for so long that it will not any more.
+bool Finetuner::stalled() const {
+  const std::int64_t best = json_integer(state_.notes, "best_epoch").value_or(state_.epoch);
+  return state_.epoch - best >= kPatience;
 }
 
 bool Finetuner::stop_wanted() const {
@@ -191,6 +206,7 @@ Result<double> Finetuner::learn(const Chosen& chosen) {
   const double value = loss.item<double>();
   if (!std::isfinite(value)) return not_a_number(chosen);
   loss.backward();
+  if (options_.adversary > 0) learn_against_push(batch, chosen);
   const auto warmup = static_cast<std::int64_t>(options_.warmup * static_cast<double>(steps_));
   const double share = warmup_cosine(state_.step, steps_, warmup, kRateFloor);
   QIAO_TRY(optimiser_.step(options_.rate * share));
@@ -198,9 +214,28 @@ Result<double> Finetuner::learn(const Chosen& chosen) {
   return value;
 }
 
+// Adversarial training (Miyato et al. 2017): the words of the batch are pushed to where the loss
+// rises fastest, and what that teaches is added to the gradients.
+void Finetuner::learn_against_push(const Batch& batch, const Chosen& chosen) {
+  torch::Tensor& table = start_.bundle.model->encoder->words->weight;
+  const torch::Tensor gradient = table.grad().coalesce();
+  const torch::Tensor rows = gradient._indices()[0];
+  const double length = gradient._values().norm().item<double>();
+  if (length == 0 || !std::isfinite(length)) return;
+  torch::Tensor before;
+  {
+    const torch::NoGradGuard no_grad;
+    before = table.index_select(0, rows);
+    table.index_add_(0, rows, gradient._values(), options_.adversary / length);
+  }
+  loss_of(batch, chosen).backward();
+  const torch::NoGradGuard no_grad;
+  table.index_copy_(0, rows, before);
+}
+
 torch::Tensor Finetuner::loss_of(const Batch& batch, const Chosen& chosen) {
   const Bfloat16Scope scope(options_.bfloat16);
-  const TextOutput output = start_.bundle.model->run(batch.ids, batch.present);
+  const TextOutput output = start_.bundle.model->run(batch.ids, batch.present, batch.segments);
   const torch::Tensor scores = output.scores.to(torch::kFloat);
   namespace F = torch::nn::functional;
   auto how =
@@ -264,7 +299,41 @@ void Finetuner::note_epoch(const Report& report, bool best) {
     state_.notes["dev"] = to_json(report, options_.task);
   }
   progress_.note(tr(progress_.language(), best ? Text::kLearnEpochBest : Text::kLearnEpochDone,
-                    {std::to_string(epoch), percent(got), clock_text(seconds_)}));
+                    {std::to_string(epoch), percent_text(got), clock_text(seconds_)}));
+}
+
+// How far the best epoch's scores can be trusted, from dev.
+Result<Json> Finetuner::calibration() {
+  QIAO_ASSIGN(Bundle best, load_bundle(folder_.path()));
+  const torch::NoGradGuard no_grad;
+  const auto rows = static_cast<std::int64_t>(exam_.examples.size());
+  const torch::Tensor scores = torch::zeros({rows, best.model->head->weight.size(0)});
+  const torch::Tensor targets = torch::zeros({rows}, torch::kLong);
+  for (const auto& chosen : plan_batches_in_order(exam_.examples, kDevTexts, kBatchTokens)) {
+    const Batch batch = make_batch(exam_.examples, chosen, options_.task, best.tokenizer.pad());
+    const torch::Tensor places =
+        torch::tensor(std::vector<std::int64_t>(chosen.begin(), chosen.end()));
+    const Bfloat16Scope scope(options_.bfloat16);
+    const torch::Tensor given = best.model(batch.ids, batch.present, batch.segments);
+    scores.index_copy_(0, places, given.to(torch::kFloat));
+    targets.index_copy_(0, places, batch.targets);
+  }
+  const double temperature = fit_temperature(scores, targets);
+  const auto [confidence, label] = torch::softmax(scores / temperature, -1).max(-1);
+  std::vector<Classified> answers(exam_.examples.size());
+  for (std::int64_t i = 0; i < rows; ++i) {
+    answers[static_cast<std::size_t>(i)] = {
+        std::max<std::int64_t>(-1, targets[i].item<std::int64_t>()), label[i].item<std::int64_t>(),
+        confidence[i].item<double>()};
+  }
+  Json made = {{"temperature", temperature}, {"error", calibration_error(answers)}};
+  if (const auto reject = fit_reject(answers)) {
+    made["reject"] = {{"threshold", reject->threshold},
+                      {"accuracy", reject->accuracy},
+                      {"in_scope_right", reject->in_scope_right},
+                      {"outside_found", reject->outside_found}};
+  }
+  return made;
 }
 
 Json Finetuner::card() const {

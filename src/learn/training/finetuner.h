@@ -46,14 +46,17 @@ class Finetuner {
   [[nodiscard]] Json identity() const;
   [[nodiscard]] std::vector<Chosen> batches_of(std::int64_t epoch) const;
   [[nodiscard]] std::uint64_t seed() const { return static_cast<std::uint64_t>(options_.seed); }
+  [[nodiscard]] bool stalled() const;
   [[nodiscard]] bool stop_wanted() const;
   Status run_epoch();
   Result<double> learn(const Chosen& chosen);
+  void learn_against_push(const Batch& batch, const Chosen& chosen);
   torch::Tensor loss_of(const Batch& batch, const Chosen& chosen);
   torch::Tensor teacher_loss(const TextOutput& output, const Chosen& chosen);
   [[nodiscard]] Error not_a_number(const Chosen& chosen) const;
   Status end_epoch();
   void note_epoch(const Report& report, bool best);
+  Result<Json> calibration();
   [[nodiscard]] Json card() const;
 
   Disk& disk_;

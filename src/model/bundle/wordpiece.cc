@@ -88,21 +88,49 @@ bool WordPiece::append_word(const BertWord& word, Encoded& out) const {
   return true;
 }
 
+void WordPiece::append_text(std::string_view text, std::size_t count, Encoded& out) const {
+  const std::size_t end = out.ids.size() + count;
+  for (const BertWord& word : bert_words(text, rules_)) {
+    if (out.ids.size() >= end) break;
+    if (append_word(word, out)) continue;
+    out.ids.push_back(unknown_);
+    out.ranges.push_back(range_of(word, 0, word.text.size()));
+  }
+  out.ids.resize(std::min(out.ids.size(), end));
+  out.ranges.resize(out.ids.size());
+}
+
+void WordPiece::append_control(std::int32_t id, Encoded& out) {
+  out.ids.push_back(id);
+  out.ranges.emplace_back();
+}
+
 Encoded WordPiece::encode(std::string_view text, std::size_t tokens_max) const {
   Encoded out;
-  out.ids.push_back(cls_);
-  out.ranges.emplace_back();
-  for (const BertWord& word : bert_words(text, rules_)) {
-    if (!append_word(word, out)) {
-      out.ids.push_back(unknown_);
-      out.ranges.push_back(range_of(word, 0, word.text.size()));
-    }
-    if (out.ids.size() >= tokens_max) break;
-  }
-  out.ids.resize(std::min(out.ids.size(), tokens_max - 1));
-  out.ranges.resize(out.ids.size());
-  out.ids.push_back(separator_);
-  out.ranges.emplace_back();
+  append_control(cls_, out);
+  append_text(text, tokens_max - 2, out);
+  append_control(separator_, out);
+  return out;
+}
+
+Encoded WordPiece::encode_pair(std::string_view first, std::string_view second,
+                               std::size_t tokens_max) const {
+  const std::size_t room = tokens_max - 3;
+  Encoded out;
+  append_control(cls_, out);
+  append_text(first, room, out);
+  Encoded other;
+  append_text(second, room, other);
+  const std::size_t left = room - std::min(room, other.ids.size());
+  const std::size_t kept = std::min(out.ids.size() - 1, std::max((room + 1) / 2, left));
+  out.ids.resize(1 + kept);
+  out.ranges.resize(1 + kept);
+  append_control(separator_, out);
+  out.second = out.ids.size();
+  const auto taken = static_cast<std::ptrdiff_t>(std::min(other.ids.size(), room - kept));
+  out.ids.insert(out.ids.end(), other.ids.begin(), other.ids.begin() + taken);
+  out.ranges.insert(out.ranges.end(), other.ranges.begin(), other.ranges.begin() + taken);
+  append_control(separator_, out);
   return out;
 }
 

@@ -21,10 +21,11 @@ struct PieceRange {
   std::int32_t end = -1;
 };
 
-// One text as ids, each with its place.
+// One text as ids, each with its place. Of two texts each piece has its place in its own.
 struct Encoded {
   std::vector<std::int32_t> ids;
   std::vector<PieceRange> ranges;
+  std::size_t second = 0;  // the id where the second of two texts begins; 0: there is one
 };
 
 // BERT's tokenizer: bert_words(), then the longest piece that fits, again and again (WordPiece).
@@ -40,6 +41,10 @@ class WordPiece {
 
   // [CLS] text [SEP], cut to `tokens_max` with the end kept as [SEP]. Requires: tokens_max >= 2.
   [[nodiscard]] Encoded encode(std::string_view text, std::size_t tokens_max) const;
+  // [CLS] first [SEP] second [SEP]; what is too long loses the end of the longer text. Requires:
+  // tokens_max >= 5.
+  [[nodiscard]] Encoded encode_pair(std::string_view first, std::string_view second,
+                                    std::size_t tokens_max) const;
 
   [[nodiscard]] const std::vector<std::string>& pieces() const { return pieces_; }
   [[nodiscard]] const BertTextRules& rules() const { return rules_; }
@@ -47,6 +52,9 @@ class WordPiece {
 
  private:
   WordPiece() = default;
+  // Appends the pieces of a text, at most `count`.
+  void append_text(std::string_view text, std::size_t count, Encoded& out) const;
+  static void append_control(std::int32_t id, Encoded& out);
   // Appends the pieces of one word; false when none fits.
   bool append_word(const BertWord& word, Encoded& out) const;
 

@@ -51,6 +51,18 @@ TEST(WordPiece, CutsAndKeepsTheEnd) {
   EXPECT_EQ(encoded.ranges.size(), 4U);
 }
 
+TEST(WordPiece, APairLosesTheEndOfTheLongerText) {
+  using Ids = std::vector<std::int32_t>;
+  const WordPiece tokenizer = make(some_pieces());
+  const Encoded whole = tokenizer.encode_pair("a b", "你好", 16);
+  EXPECT_EQ(whole.ids, (Ids{2, 5, 6, 3, 8, 9, 3}));
+  EXPECT_EQ(whole.second, 4U);
+  EXPECT_EQ(whole.ranges[5].begin, 1);
+  EXPECT_EQ(tokenizer.encode_pair("a b a b", "你", 7).ids, (Ids{2, 5, 6, 5, 3, 8, 3}));
+  EXPECT_EQ(tokenizer.encode_pair("a", "你好你好", 7).ids, (Ids{2, 5, 3, 8, 9, 8, 3}));
+  EXPECT_EQ(tokenizer.encode_pair("a b a b", "你好你好", 7).ids, (Ids{2, 5, 6, 3, 8, 9, 3}));
+}
+
 TEST(WordPiece, RefusesVocabulariesThatAreNotBerts) {
   EXPECT_EQ(WordPiece::make({"a", "b"}, {}).error().code, Code::kUnsupported);
   auto twice = some_pieces();
