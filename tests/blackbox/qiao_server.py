@@ -14,6 +14,8 @@ import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 QIAO = os.environ.get("QIAO_BINARY", str(ROOT / "build/bin/qiao"))
+# Whatever is installed, the tests' servers start with the small model.
+ENVIRONMENT = {"QIAO_CHAT_MODEL": "smollm2-135m", **os.environ}
 KEY = "blackbox-key"
 START_S = 60
 
@@ -31,7 +33,7 @@ class Server:
         self.flows, self.flags = [str(f) for f in flows], list(flags)
         self.data = data or tempfile.mkdtemp(prefix="qiao-blackbox-")
         self.own_data = data is None
-        self.environment = {**os.environ, **(environment or {})}
+        self.environment = {**ENVIRONMENT, **(environment or {})}
         self.port = free_port()
         self.process = None
 
@@ -108,5 +110,5 @@ class Server:
 def run(*arguments, stdin="", environment=None, timeout=60, cwd=None):
     """Runs one verb; returns (exit status, stdout, stderr)."""
     done = subprocess.run([QIAO, *arguments], input=stdin, capture_output=True, text=True, timeout=timeout,
-                          env={**os.environ, **(environment or {})}, cwd=cwd)
+                          env={**ENVIRONMENT, **(environment or {})}, cwd=cwd)
     return done.returncode, done.stdout, done.stderr
