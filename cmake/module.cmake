@@ -14,9 +14,6 @@ add_library(qiao_headers OBJECT ${CMAKE_SOURCE_DIR}/cmake/headers.cc)
 target_link_libraries(qiao_headers PRIVATE qiao_flags)
 set(QIAO_HEADERS <algorithm> <chrono> <cstdint> <deque> <functional> <map> <memory> <mutex> <nlohmann/json.hpp>
   <optional> <string> <string_view> <thread> <tl/expected.hpp> <unordered_map> <utility> <vector>)
-if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
-  target_precompile_headers(qiao_headers PRIVATE ${QIAO_HEADERS})
-endif()
 
 # `target` takes its headers from those that `owner` parsed; an owner parses ARGN, too.
 function(qiao_precompile target owner)
@@ -34,6 +31,7 @@ function(qiao_precompile target owner)
     target_compile_options(${target} PRIVATE -fPIC)
   endif()
 endfunction()
+qiao_precompile(qiao_headers qiao_headers)
 
 function(qiao_module name)
   cmake_parse_arguments(M "" ""
