@@ -6,7 +6,8 @@
 # `qiao model pull` got, and skip without it) and one benchmark of its BENCHES. DEPS name
 # our modules or imported targets that the module's headers need; PRIVATE_DEPS only its
 # sources. TEST_LABELS are given to every test of the module; TEST_DEPS link to its tests
-# alone. HEADERS are parsed once for the module and its tests.
+# alone. HEADERS are parsed once for the module and its tests, and its sources are compiled some
+# together: g++ makes what such headers' templates need anew at the end of each.
 
 # What nearly every source reads (containers, functions, JSON), parsed once for all of them: half
 # the time of a build. clang parses it for each.
@@ -14,6 +15,8 @@ add_library(qiao_headers OBJECT ${CMAKE_SOURCE_DIR}/cmake/headers.cc)
 target_link_libraries(qiao_headers PRIVATE qiao_flags)
 set(QIAO_HEADERS <algorithm> <chrono> <cstdint> <deque> <functional> <map> <memory> <mutex> <nlohmann/json.hpp>
   <optional> <string> <string_view> <thread> <tl/expected.hpp> <unordered_map> <utility> <vector>)
+
+set(QIAO_SOURCES_TOGETHER 8)
 
 # `target` takes its headers from those that `owner` parsed; an owner parses ARGN, too.
 function(qiao_precompile target owner)
@@ -42,6 +45,7 @@ function(qiao_module name)
     add_library(${target} STATIC ${M_SOURCES})
     if(M_HEADERS)
       set(headers_of ${target})
+      set(together ${target} ${name}_test ${name}_model_test)
     endif()
     qiao_precompile(${target} ${headers_of} ${M_HEADERS})
     target_link_libraries(${target} PUBLIC qiao_flags ${M_DEPS} PRIVATE ${M_PRIVATE_DEPS})
@@ -65,6 +69,11 @@ function(qiao_module name)
     add_executable(${name}_bench ${M_BENCHES})
     target_link_libraries(${name}_bench PRIVATE ${target} benchmark::benchmark_main)
   endif()
+  foreach(each IN LISTS together)
+    if(TARGET ${each})
+      set_target_properties(${each} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE ${QIAO_SOURCES_TOGETHER})
+    endif()
+  endforeach()
 endfunction()
 
 # One GoogleTest executable of sources; each of its tests is one of ctest's.

@@ -20,6 +20,8 @@ if(NOT QIAO_WITH_TORCH)
 endif()
 
 find_package(ZLIB REQUIRED)
+pkg_check_modules(ZSTD REQUIRED IMPORTED_TARGET libzstd)
+pkg_check_modules(SENTENCEPIECE REQUIRED IMPORTED_TARGET sentencepiece)
 find_package(OpenMP REQUIRED)  # ATen's parallel loops are written into our code by its headers
 add_library(qiao_torch INTERFACE)
 target_include_directories(qiao_torch SYSTEM INTERFACE

@@ -7,6 +7,8 @@
 #include "learn/files/decoder_gguf.h"
 #include "learn/models/lora.h"
 #include "learn/testing/chat_letters.h"
+#include "learn/training/decoder_cut.h"
+#include "model/llama/llama_quantise.h"
 #include "model/open_model.h"
 
 namespace qiao::learn {
@@ -59,6 +61,69 @@ TEST_F(Conformance, LlamaCppGivesOurScoresInEveryArchitecture) {
     EXPECT_LE(distance->difference, kEqual);
     EXPECT_GT(distance->greatest, 1);  // there was something to differ
   }
+}
+
+// Layers of different widths: GGUF's `deci`, there and back.
+TEST_F(Conformance, APrunedLlamaHasItsScoresInLlamaCpp) {
+  const LanguageBundle whole = poet(Architecture::kLlama);
+  DecoderCut cut;
+  cut.groups = {{1}, {0, 1}};
+  cut.neurons = {{0, 3, 4, 9, 20, 33, 60}, {}};
+  for (std::int64_t i = 0; i < 32; ++i) cut.neurons[1].push_back(2 * i);
+  const LanguageBundle pruned = cut_decoder(whole, cut);
+  EXPECT_EQ(pruned.shape.layer_heads, (std::vector<std::int64_t>{2, 4}));
+  const std::string path = write(pruned);
+  const auto distance = distance_to_llama(*pruned.model, path, "", ids_of(pruned));
+  ASSERT_TRUE(distance) << distance.error().message;
+  EXPECT_LE(distance->difference, kEqual);
+  EXPECT_GT(distance->greatest, 1);
+  const auto again = open_decoder(path, 0);
+  ASSERT_TRUE(again) << again.error().message;
+  const torch::Tensor ids = torch::tensor(ids_of(pruned)).unsqueeze(0);
+  EXPECT_TRUE(torch::equal(again->bundle.model->forward(ids), pruned.model->forward(ids)));
+  ASSERT_TRUE(save_language_bundle(disk_, folder_ / ".", pruned));
+  EXPECT_EQ(load_language_bundle(folder_ / ".")->shape.layer_inner, pruned.shape.layer_inner);
+}
+
+// What is cut wrote nothing: the scores stay.
+TEST_F(Conformance, ACutOfWhatWritesNothingChangesNothing) {
+  const LanguageBundle whole = poet(Architecture::kLlama);
+  {
+    const torch::NoGradGuard no_grad;
+    const auto weights = whole.model->named_parameters();
+    weights["blk.0.attn_output.weight"].narrow(1, 0, 16).zero_();  // the first two of four heads
+    weights["blk.1.ffn_down.weight"].narrow(1, 10, 54).zero_();
+  }
+  DecoderCut cut;
+  cut.groups = {{1}, {0, 1}};
+  cut.neurons = {{}, {0, 1, 2, 3, 4, 5, 6, 7, 8, 9}};
+  for (std::int64_t i = 0; i < 64; ++i) cut.neurons[0].push_back(i);
+  const LanguageBundle pruned = cut_decoder(whole, cut);
+  const torch::Tensor ids = torch::tensor(ids_of(whole)).unsqueeze(0);
+  EXPECT_TRUE(torch::allclose(pruned.model->forward(ids), whole.model->forward(ids), 1e-5, 1e-5));
+}
+
+TEST_F(Conformance, AQuantisedDecoderIsNearAndSmaller) {
+  LanguageModelShape shape = tiny_shape(Architecture::kLlama);
+  shape.width = 256;
+  shape.inner = 256;
+  const LanguageBundle bundle =
+      chance_decoder(shape, std::make_shared<CharacterCodec>(Characters::of_text(kText).value()));
+  const std::string path = write(bundle);
+  const std::string eight = folder_ / "eight.gguf";
+  ASSERT_TRUE(model::quantise_gguf(disk_, path, eight, "q8_0", 1));
+  ASSERT_TRUE(model::quantise_gguf(disk_, path, folder_ / "four.gguf", "q4_k", 1));
+  EXPECT_LT(std::filesystem::file_size(folder_ / "four.gguf"), std::filesystem::file_size(eight));
+  EXPECT_LT(2 * std::filesystem::file_size(eight), std::filesystem::file_size(path));
+  const auto distance = distance_to_llama(*bundle.model, eight, "", ids_of(bundle));
+  ASSERT_TRUE(distance) << distance.error().message;
+  EXPECT_GT(distance->difference, kEqual);
+  EXPECT_LT(distance->difference, 0.1 * distance->greatest);
+  EXPECT_EQ(model::quantise_gguf(disk_, eight, folder_ / "twice.gguf", "q4_k", 1).error().code,
+            Code::kPrecondition);
+  EXPECT_EQ(model::quantise_gguf(disk_, path, folder_ / "two.gguf", "q2", 1).error().code,
+            Code::kInvalidArgument);
+  EXPECT_FALSE(std::filesystem::exists(folder_ / "twice.gguf"));
 }
 
 TEST_F(Conformance, AnOutputOfItsOwnIsExportedToo) {

@@ -6,6 +6,8 @@
 #include <thread>
 #include <utility>
 
+#include "model/bundle/table_encoder.h"
+
 namespace qiao {
 namespace {
 
@@ -18,10 +20,9 @@ Result<std::shared_ptr<const Classifier>> Classifier::open(const std::string& fo
                                                            ModelOptions options, const Clock& clock,
                                                            Metrics& metrics) {
   QIAO_ASSIGN(TextHead head, TextHead::read(folder, folder + "/head.safetensors"));
-  options.path = folder + "/model.gguf";
-  options.encoder = true;
   options.pooling = head.pooling();
-  QIAO_ASSIGN(std::shared_ptr<Model> encoder, open_model(options, clock, metrics));
+  QIAO_ASSIGN(std::shared_ptr<Model> encoder,
+              model::open_bundle_encoder(folder, options, clock, metrics));
   return std::make_shared<const Classifier>(options.name, version, std::move(head),
                                             std::move(encoder));
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// train …, eval, distil: they run qiao-learn, the program that knows libtorch.
+// train …, eval, distil, prune, quantise: they run qiao-learn, the program that knows libtorch.
 #include <spawn.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -104,6 +104,10 @@ constexpr std::array kRows = {
     Row{"train finetune", Text::kLearnFinetune,
         "qiao train finetune --base bge-small-zh --train train.jsonl --dev dev.jsonl --out "
         "intents"},
+    Row{"train corpus", Text::kLearnCorpus,
+        "qiao train corpus --in texts --tokenizer words --out tokens"},
+    Row{"train tokenizer", Text::kLearnTokenizer,
+        "qiao train tokenizer --kind bpe --vocab 8000 --in texts --out words"},
     Row{"train pretrain", Text::kLearnPretrain,
         "qiao train pretrain --text input.txt --out shakespeare"},
     Row{"train compare", Text::kLearnCompare,
@@ -114,6 +118,10 @@ constexpr std::array kRows = {
     Row{"eval", Text::kLearnEval, "qiao eval --bundle intents --data test.jsonl --json"},
     Row{"distil", Text::kLearnDistil,
         "qiao distil --teacher intents --train train.jsonl --dev dev.jsonl --out small"},
+    Row{"prune", Text::kLearnPrune,
+        "qiao prune --bundle intents --data train.jsonl --dev dev.jsonl --inner 0.5 --out lean"},
+    Row{"quantise", Text::kLearnQuantise,
+        "qiao quantise --bundle intents --dev dev.jsonl --out intents-int8"},
 };
 
 }  // namespace

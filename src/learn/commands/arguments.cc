@@ -25,6 +25,10 @@ void Arguments::add(std::string name, std::string value, std::string& into, Text
                     bool needed) {
   options_.push_back({std::move(name), std::move(value), &into, help, needed});
 }
+void Arguments::add(std::string name, std::string value, std::vector<std::string>& into, Text help,
+                    bool needed) {
+  options_.push_back({std::move(name), std::move(value), &into, help, needed});
+}
 void Arguments::add(std::string name, std::string value, std::int64_t& into, Text help) {
   options_.push_back({std::move(name), std::move(value), &into, help});
 }
@@ -45,6 +49,8 @@ Arguments::Option* Arguments::find(std::string_view name) {
 Status Arguments::set(const Option& option, const std::string& value) {
   if (auto* const* text = std::get_if<std::string*>(&option.into)) {
     **text = value;
+  } else if (auto* const* list = std::get_if<std::vector<std::string>*>(&option.into)) {
+    (*list)->push_back(value);
   } else if (auto* const* whole = std::get_if<std::int64_t*>(&option.into)) {
     return set_number(**whole, option.name, value);
   } else if (auto* const* real = std::get_if<double*>(&option.into)) {
@@ -96,6 +102,16 @@ std::string Arguments::help(Language language) const {
     constexpr std::size_t kColumn = 26;
     name.resize(std::max(kColumn, name.size() + 2), ' ');
     out += name + tr(language, option.help) + "\n";
+  }
+  return out;
+}
+
+std::string with_line_ends(std::string_view text) {
+  std::string out;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const bool line_end = text.substr(i, 2) == "\\n";
+    out += line_end ? '\n' : text[i];
+    i += line_end ? 1 : 0;
   }
   return out;
 }

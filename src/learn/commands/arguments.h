@@ -20,6 +20,9 @@ class Arguments {
 
   // `value` is the word that stands for the value in the help.
   void add(std::string name, std::string value, std::string& into, Text help, bool needed = false);
+  // May be given several times; each value is appended.
+  void add(std::string name, std::string value, std::vector<std::string>& into, Text help,
+           bool needed = false);
   void add(std::string name, std::string value, std::int64_t& into, Text help);
   void add(std::string name, std::string value, double& into, Text help);
   void add_flag(std::string name, bool& into, Text help);
@@ -33,7 +36,7 @@ class Arguments {
   struct Option {
     std::string name;
     std::string value;  // "" for a flag
-    std::variant<std::string*, std::int64_t*, double*, bool*> into;
+    std::variant<std::string*, std::vector<std::string>*, std::int64_t*, double*, bool*> into;
     Text help;
     bool needed = false;
     bool given = false;
@@ -45,5 +48,8 @@ class Arguments {
   std::vector<Option> options_;
   bool help_wanted_ = false;
 };
+
+// `\\n` in a separator is a line's end.
+std::string with_line_ends(std::string_view text);
 
 }  // namespace qiao::learn

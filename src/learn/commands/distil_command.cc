@@ -14,18 +14,24 @@ Status run_distil(const Session& session, const std::vector<std::string>& words)
   options.train.smoothing = 0;  // the teacher's answers are soft already
   std::int64_t threads = 0;
   bool full_precision = false;
+  bool json = false;
   Arguments arguments("distil");
   arguments.add("--teacher", "BUNDLE", options.teacher, Text::kLearnTeacherHelp, true);
   arguments.add("--train", "FILE", options.train.train, Text::kLearnTrainHelp, true);
   arguments.add("--dev", "FILE", options.train.dev, Text::kLearnDevHelp, true);
   arguments.add("--out", "BUNDLE", options.train.out, Text::kLearnOutHelp, true);
   arguments.add("--layers", "N", options.layers, Text::kLearnStudentLayersHelp);
-  arguments.add("--lost-max", "POINTS", options.lost_max, Text::kLearnLostMaxHelp);
+  arguments.add("--width", "N", options.width, Text::kLearnStudentWidthHelp);
+  arguments.add("--inner", "N", options.inner, Text::kLearnStudentInnerHelp);
+  arguments.add_flag("--static", options.table, Text::kLearnStaticHelp);
+  arguments.add("--relations", "X", options.relations, Text::kLearnRelationsHelp);
+  arguments.add("--allow-loss", "POINTS", options.allow_loss, Text::kLearnAllowLossHelp);
   arguments.add("--seed", "N", options.train.seed, Text::kLearnSeedHelp);
   arguments.add("--epochs", "N", options.train.epochs, Text::kLearnEpochsHelp);
   arguments.add("--batch", "N", options.train.batch, Text::kLearnBatchHelp);
   arguments.add("--rate", "X", options.train.rate, Text::kLearnRateHelp);
   arguments.add("--threads", "N", threads, Text::kLearnThreadsHelp);
+  arguments.add_flag("--json", json, Text::kLearnJsonHelp);
   arguments.add_flag("--fp32", full_precision, Text::kLearnFp32Help);
   arguments.add_flag("--resume", options.train.resume, Text::kLearnResumeHelp);
   QIAO_TRY(arguments.parse(words));
@@ -38,7 +44,7 @@ Status run_distil(const Session& session, const std::vector<std::string>& words)
   SystemDisk disk;
   Progress progress(session.language, session.terminal);
   QIAO_ASSIGN(const Json told, distil(disk, options, progress, session.stop));
-  std::cout << dump_json(told) << "\n";
+  if (json) std::cout << dump_json(told) << "\n";
   progress.note(tr(session.language, Text::kLearnWritten, {options.train.out}));
   return {};
 }

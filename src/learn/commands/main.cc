@@ -59,7 +59,7 @@ int run(int argc, char** argv) {
   if (words.empty() || words[0] == "--help" || words[0] == "-h") return print_help(language);
   for (const Verb& verb : verbs()) {
     if (words[0] != verb.name) continue;
-    const Session session{language, ::isatty(STDERR_FILENO) != 0, stop_requested};
+    const Session session{language, ::isatty(STDERR_FILENO) != 0, stop_requested, argv};
     const Status done = run_verb(verb, session, {words.begin() + 1, words.end()});
     if (done) return 0;
     std::cerr << "qiao: " << name_of(done.error().code) << ": " << done.error().message << "\n";
@@ -76,6 +76,10 @@ const std::vector<Verb>& verbs() {
       {"finetune", Text::kLearnFinetune, &run_finetune},
       {"eval", Text::kLearnEval, &run_eval},
       {"distil", Text::kLearnDistil, &run_distil},
+      {"prune", Text::kLearnPrune, &run_prune},
+      {"quantise", Text::kLearnQuantise, &run_quantise},
+      {"corpus", Text::kLearnCorpus, &run_corpus},
+      {"tokenizer", Text::kLearnTokenizer, &run_tokenizer},
       {"pretrain", Text::kLearnPretrain, &run_pretrain},
       {"instruct", Text::kLearnInstruct, &run_instruct},
       {"export", Text::kLearnExport, &run_export},

@@ -5,28 +5,29 @@
 #include "learn/commands/arguments.h"
 #include "learn/commands/commands.h"
 #include "learn/files/language_bundle.h"
+#include "learn/training/masked.h"
 #include "learn/training/pretrain.h"
 #include "learn/training/threads.h"
 
 namespace qiao::learn {
 namespace {
 
-// `\\n` in a separator is a line's end.
-std::string with_line_ends(std::string_view text) {
-  std::string out;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const bool line_end = text.substr(i, 2) == "\\n";
-    out += line_end ? '\n' : text[i];
-    i += line_end ? 1 : 0;
-  }
-  return out;
-}
+constexpr std::string_view kBert = "bert";
+constexpr double kBertDropout = 0.1;
+constexpr std::int64_t kBertBatch = 32;
+
+// What `--arch bert` takes besides.
+struct BertWords {
+  double mask = 0.15;
+  bool single_pieces = false;
+};
 
 void declare(Arguments& arguments, PretrainOptions& options, std::string& architecture) {
   arguments.add("--text", "FILE", options.text, Text::kLearnTextHelp, true);
   arguments.add("--out", "BUNDLE", options.out, Text::kLearnOutHelp, true);
   arguments.add("--base", "NAME|DIR", options.base, Text::kLearnBaseHelp);
   arguments.add("--separator", "TEXT", options.separator, Text::kLearnSeparatorHelp);
+  arguments.add("--tokenizer", "DIR|FILE", options.tokenizer, Text::kLearnTokenizerHelp);
   arguments.add("--arch", "NAME", architecture, Text::kLearnArchHelp);
   arguments.add("--layers", "N", options.shape.layers, Text::kLearnLayersHelp);
   arguments.add("--width", "N", options.shape.width, Text::kLearnWidthHelp);
@@ -42,8 +43,44 @@ void declare(Arguments& arguments, PretrainOptions& options, std::string& archit
   arguments.add("--held-out", "X", options.held_out, Text::kLearnHeldOutHelp);
   arguments.add("--write", "N", options.written, Text::kLearnWriteHelp);
   arguments.add("--seed", "N", options.seed, Text::kLearnSeedHelp);
+  arguments.add("--look-every", "N", options.look_every, Text::kLearnLookEveryHelp);
+  arguments.add("--patience", "N", options.patience, Text::kLearnPatienceHelp);
   arguments.add("--stop-after", "N", options.stop_after, Text::kLearnStopAfterHelp);
   arguments.add_flag("--resume", options.resume, Text::kLearnResumeHelp);
+}
+
+void declare(Arguments& arguments, BertWords& bert) {
+  arguments.add("--mask", "X", bert.mask, Text::kLearnMaskHelp);
+  arguments.add_flag("--single-pieces", bert.single_pieces, Text::kLearnSinglePiecesHelp);
+}
+
+MaskedOptions masked_options(const PretrainOptions& given, const BertWords& bert) {
+  MaskedOptions options;
+  options.text = given.text;
+  options.out = given.out;
+  options.base = given.base;
+  options.tokenizer = given.tokenizer;
+  options.shape.layers = given.shape.layers;
+  options.shape.width = given.shape.width;
+  options.shape.inner = given.shape.inner > 0 ? given.shape.inner : 4 * given.shape.width;
+  options.shape.heads = given.shape.heads;
+  options.shape.positions = given.shape.context;
+  options.context = given.shape.context;
+  options.batch = given.batch;
+  options.at_once = given.at_once;
+  options.steps = given.steps;
+  options.rate = given.rate;
+  options.dropout = given.dropout;
+  options.held_out = given.held_out;
+  options.rules.share = bert.mask;
+  options.rules.whole_words = !bert.single_pieces;
+  options.seed = given.seed;
+  options.look_every = given.look_every;
+  options.patience = given.patience;
+  options.stop_after = given.stop_after;
+  options.bfloat16 = given.bfloat16;
+  options.resume = given.resume;
+  return options;
 }
 
 }  // namespace
@@ -52,9 +89,15 @@ Status run_pretrain(const Session& session, const std::vector<std::string>& word
   PretrainOptions options;
   std::string architecture = "transformer";
   std::int64_t threads = 0;
+  std::int64_t count = 1;
   bool full_precision = false;
+  BertWords bert;
+  options.batch = 0;
+  options.dropout = -1;
   Arguments arguments("train pretrain");
   declare(arguments, options, architecture);
+  declare(arguments, bert);
+  arguments.add("--ranks", "N", count, Text::kLearnRanksHelp);
   arguments.add("--threads", "N", threads, Text::kLearnThreadsHelp);
   arguments.add_flag("--fp32", full_precision, Text::kLearnFp32Help);
   QIAO_TRY(arguments.parse(words));
@@ -62,13 +105,25 @@ Status run_pretrain(const Session& session, const std::vector<std::string>& word
     std::cout << arguments.help(session.language);
     return {};
   }
-  QIAO_ASSIGN(options.shape.architecture, parse_architecture(architecture));
+  const bool masked = architecture == kBert;
+  if (!masked) {
+    QIAO_ASSIGN(options.shape.architecture, parse_architecture(architecture));
+  }
+  if (options.batch == 0) options.batch = masked ? kBertBatch : PretrainOptions().batch;
+  if (options.dropout < 0) options.dropout = masked ? kBertDropout : PretrainOptions().dropout;
   options.separator = with_line_ends(options.separator);
   options.bfloat16 = !full_precision;
-  set_threads(threads);
+  if (count < 1 || count > options.batch) {
+    return invalid_argument("--ranks must be 1 to the rows of --batch");
+  }
+  QIAO_ASSIGN(const auto ranks, Ranks::start(count, session.program));
+  set_threads(threads > 0 ? threads : threads_of_each(count));
   SystemDisk disk;
   Progress progress(session.language, session.terminal);
-  QIAO_ASSIGN(Json card, pretrain(disk, options, progress, session.stop));
+  QIAO_ASSIGN(Json card, masked ? pretrain_masked(disk, masked_options(options, bert), progress,
+                                                  session.stop, *ranks)
+                                : pretrain(disk, options, progress, session.stop, *ranks));
+  if (!ranks->first()) return {};
   card.erase("curve");
   std::cout << dump_json(card) << "\n";
   progress.note(tr(session.language, Text::kLearnWritten, {options.out}));

@@ -14,12 +14,6 @@ constexpr std::int64_t kBarCells = 24;
 constexpr auto kDrawEvery = std::chrono::milliseconds(200);
 constexpr double kKeepLoss = 0.95;  // of the smoothed loss at each step
 
-std::string fixed(double value, int digits) {
-  char text[64];
-  std::snprintf(text, sizeof text, "%.*f", digits, value);
-  return text;
-}
-
 }  // namespace
 
 std::string clock_text(double seconds) {
@@ -33,8 +27,14 @@ std::string clock_text(double seconds) {
   return text;
 }
 
+std::string fixed_text(double value, int digits) {
+  char text[64];
+  std::snprintf(text, sizeof text, "%.*f", digits, value);
+  return text;
+}
+
 std::string percent_text(double share) {
-  return fixed(100 * share, 2);
+  return fixed_text(100 * share, 2);
 }
 
 Progress::Progress(Language language, bool terminal) : language_(language), terminal_(terminal) {}
@@ -51,22 +51,43 @@ void Progress::begin(std::string_view what, std::int64_t total, std::int64_t don
 void Progress::step(std::int64_t done, double loss, std::int64_t tokens) {
   tokens_ += tokens;
   smooth_loss_ = tokens_ == tokens ? loss : kKeepLoss * smooth_loss_ + (1 - kKeepLoss) * loss;
-  if (!terminal_ || Clock::now() - last_draw_ < kDrawEvery) return;
-  last_draw_ = Clock::now();
-  draw(done, smooth_loss_);
+  if (!draw_is_due()) return;
+  const double speed = seconds() > 0 ? static_cast<double>(tokens_) / seconds() : 0;
+  draw(done,
+       tr(language_, Text::kLearnBar,
+          {fixed_text(smooth_loss_, 4), fixed_text(speed, 0), clock_text(seconds_left(done))}));
 }
 
-void Progress::draw(std::int64_t done, double loss) {
-  const double seconds = std::chrono::duration<double>(Clock::now() - begun_).count();
+void Progress::step(std::int64_t done, const Told& told) {
+  if (draw_is_due()) draw(done, told(seconds_left(done)));
+}
+
+void Progress::share(double done) {
+  step(static_cast<std::int64_t>(100 * done), [this](double seconds_left) {
+    return tr(language_, Text::kLearnBarLeft, {clock_text(seconds_left)});
+  });
+}
+
+bool Progress::draw_is_due() {
+  if (!terminal_ || Clock::now() - last_draw_ < kDrawEvery) return false;
+  last_draw_ = Clock::now();
+  return true;
+}
+
+double Progress::seconds() const {
+  return std::chrono::duration<double>(Clock::now() - begun_).count();
+}
+
+double Progress::seconds_left(std::int64_t done) const {
   const auto fresh = static_cast<double>(std::max<std::int64_t>(1, done - begin_done_));
-  const double left = seconds / fresh * static_cast<double>(total_ - done);
+  return seconds() / fresh * static_cast<double>(total_ - done);
+}
+
+void Progress::draw(std::int64_t done, const std::string& told) {
   std::string bar;
   for (std::int64_t i = 0; i < kBarCells; ++i) bar += i * total_ < done * kBarCells ? "█" : "░";
-  const double speed = seconds > 0 ? static_cast<double>(tokens_) / seconds : 0;
   clear();
-  std::cerr << what_ << ' ' << bar << ' ' << 100 * done / total_ << "% "
-            << tr(language_, Text::kLearnBar, {fixed(loss, 4), fixed(speed, 0), clock_text(left)})
-            << std::flush;
+  std::cerr << what_ << ' ' << bar << ' ' << 100 * done / total_ << "% " << told << std::flush;
   drawn_ = true;
 }
 

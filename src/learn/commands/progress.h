@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <string_view>
 
@@ -16,16 +17,27 @@ namespace qiao::learn {
 class Progress {
  public:
   Progress(Language language, bool terminal);
+  ~Progress() { clear(); }
+  Progress(const Progress&) = delete;
+  Progress& operator=(const Progress&) = delete;
 
   // A stage of `total` steps, of which `done` are behind us already.
   void begin(std::string_view what, std::int64_t total, std::int64_t done = 0);
   void step(std::int64_t done, double loss, std::int64_t tokens);
+  // The same for work without a loss: `told` of the seconds that are left stands behind the bar.
+  using Told = std::function<std::string(double seconds_left)>;
+  void step(std::int64_t done, const Told& told);
+  // The same where only the share done is known (0 to 1). Requires: begin() with a total of 100.
+  void share(double done);
   // A line that stays.
   void note(const std::string& line);
   [[nodiscard]] Language language() const { return language_; }
 
  private:
-  void draw(std::int64_t done, double loss);
+  [[nodiscard]] bool draw_is_due();
+  [[nodiscard]] double seconds() const;  // since begin()
+  [[nodiscard]] double seconds_left(std::int64_t done) const;
+  void draw(std::int64_t done, const std::string& told);
   void clear();
 
   using Clock = std::chrono::steady_clock;
@@ -45,5 +57,7 @@ class Progress {
 std::string clock_text(double seconds);
 // 0.9312 as "93.12".
 std::string percent_text(double share);
+// So many digits behind the point.
+std::string fixed_text(double value, int digits);
 
 }  // namespace qiao::learn

@@ -1,31 +1,34 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "learn/data/text_blocks.h"
 
-#include <algorithm>
+#include <vector>
 
 #include "base/random.h"
 
 namespace qiao::learn {
 namespace {
 
-Blocks blocks_at(const std::vector<std::int64_t>& tokens, const std::vector<std::size_t>& places,
+Blocks blocks_at(const TokenRow& tokens, const std::vector<std::size_t>& places,
                  std::int64_t length) {
+  const auto count = static_cast<std::size_t>(length);
   const auto rows = static_cast<std::int64_t>(places.size());
   Blocks blocks{torch::empty({rows, length}, torch::kLong),
                 torch::empty({rows, length}, torch::kLong)};
   std::int64_t* ids = blocks.ids.data_ptr<std::int64_t>();
   std::int64_t* targets = blocks.targets.data_ptr<std::int64_t>();
   for (const std::size_t place : places) {
-    ids = std::copy_n(tokens.data() + place, length, ids);
-    targets = std::copy_n(tokens.data() + place + 1, length, targets);
+    tokens.copy(place, count, ids);
+    tokens.copy(place + 1, count, targets);
+    ids += length;
+    targets += length;
   }
   return blocks;
 }
 
 }  // namespace
 
-Blocks random_blocks(const std::vector<std::int64_t>& tokens, std::int64_t batch,
-                     std::int64_t length, std::uint64_t seed) {
+Blocks random_blocks(const TokenRow& tokens, std::int64_t batch, std::int64_t length,
+                     std::uint64_t seed) {
   Rng rng(seed);
   std::vector<std::size_t> places;
   const std::uint64_t room = tokens.size() - static_cast<std::size_t>(length);
@@ -33,7 +36,7 @@ Blocks random_blocks(const std::vector<std::int64_t>& tokens, std::int64_t batch
   return blocks_at(tokens, places, length);
 }
 
-Blocks next_blocks(const std::vector<std::int64_t>& tokens, std::int64_t batch, std::int64_t length,
+Blocks next_blocks(const TokenRow& tokens, std::int64_t batch, std::int64_t length,
                    std::size_t first) {
   std::vector<std::size_t> places;
   const auto step = static_cast<std::size_t>(length);

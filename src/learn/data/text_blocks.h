@@ -4,7 +4,8 @@
 #include <torch/torch.h>
 
 #include <cstdint>
-#include <vector>
+
+#include "learn/data/token_row.h"
 
 namespace qiao::learn {
 
@@ -16,12 +17,12 @@ struct Blocks {
 
 // `batch` stretches from places of chance; the same for the same seed.
 // Requires: tokens.size() > length.
-Blocks random_blocks(const std::vector<std::int64_t>& tokens, std::int64_t batch,
-                     std::int64_t length, std::uint64_t seed);
+Blocks random_blocks(const TokenRow& tokens, std::int64_t batch, std::int64_t length,
+                     std::uint64_t seed);
 
 // The stretches that begin at `first`, one behind the other, at most `batch` of them; none when the
 // text is used up.
-Blocks next_blocks(const std::vector<std::int64_t>& tokens, std::int64_t batch, std::int64_t length,
+Blocks next_blocks(const TokenRow& tokens, std::int64_t batch, std::int64_t length,
                    std::size_t first);
 
 }  // namespace qiao::learn

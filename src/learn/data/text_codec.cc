@@ -1,10 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "learn/data/text_codec.h"
 
+#include <filesystem>
 #include <set>
 #include <utility>
 
 #include "base/json.h"
+#include "learn/data/json_file.h"
+#include "learn/tokenizers/bpe_codec.h"
+#include "learn/tokenizers/unigram_codec.h"
+#include "learn/tokenizers/wordpiece_codec.h"
+#include "model/catalogue/catalogue.h"
 #include "model/llama/chat_template.h"
 #include "text/utf8.h"
 
@@ -13,30 +19,10 @@ namespace {
 
 constexpr const char* kCharactersFile = "/characters.json";
 constexpr const char* kTokenizerFile = "/tokenizer.gguf";
-constexpr const char* kEndOfText = "<|endoftext|>";
 constexpr std::int32_t kNormalToken = 1;
 constexpr std::int32_t kControlToken = 3;
 // A longer text is encoded in pieces, cut behind a line.
 constexpr std::size_t kPieceBytes = 1 << 20;
-
-// GPT-2's letter for a byte: itself where it is printable, else one from U+0100 on.
-char32_t letter_of_byte(unsigned char byte) {
-  const auto printable = [](unsigned value) {
-    return (value >= 33 && value <= 126) || (value >= 161 && value <= 172) || value >= 174;
-  };
-  if (printable(byte)) return byte;
-  char32_t letter = 256;
-  for (unsigned before = 0; before < byte; ++before) {
-    if (!printable(before)) ++letter;
-  }
-  return letter;
-}
-
-std::string letters_of(std::string_view bytes) {
-  std::string out;
-  for (const char byte : bytes) append_utf8(out, letter_of_byte(static_cast<unsigned char>(byte)));
-  return out;
-}
 
 // The merges that make a character of its bytes. What they make on the way is no token, so that a
 // character which is not in the vocabulary leaves nothing. A first byte is never a later one:
@@ -44,8 +30,8 @@ std::string letters_of(std::string_view bytes) {
 void add_merges(std::string_view character, std::set<std::string>& seen,
                 std::vector<std::string>& merges) {
   for (std::size_t end = 1; end < character.size(); ++end) {
-    std::string merge =
-        letters_of(character.substr(0, end)) + " " + letters_of(character.substr(end, 1));
+    std::string merge = letters_of_bytes(character.substr(0, end)) + " " +
+                        letters_of_bytes(character.substr(end, 1));
     if (seen.insert(merge).second) merges.push_back(std::move(merge));
   }
 }
@@ -72,7 +58,7 @@ Status CharacterCodec::describe(model::GgufWriter& gguf) const {
   std::set<std::string> seen;
   for (std::int64_t id = 0; id < end(); ++id) {
     const std::string character = decode(id);
-    tokens.push_back(letters_of(character));
+    tokens.push_back(letters_of_bytes(character));
     add_merges(character, seen, merges);
   }
   std::vector<std::int32_t> kinds(tokens.size(), kNormalToken);
@@ -102,6 +88,7 @@ Result<std::vector<std::int64_t>> GgufCodec::encode(std::string_view text) const
     if (size < text.size()) {
       const std::size_t line = text.rfind('\n', size - 1);
       if (line != std::string_view::npos) size = line + 1;
+      while (size > 1 && (static_cast<unsigned char>(text[size]) & 0xC0U) == 0x80U) --size;
     }
     QIAO_ASSIGN(const auto some, tokens_->encode(text.substr(0, size)));
     ids.insert(ids.end(), some.begin(), some.end());
@@ -129,13 +116,54 @@ Status GgufCodec::describe(model::GgufWriter& gguf) const {
 Result<std::shared_ptr<const TextCodec>> load_text_codec(const std::string& folder) {
   SystemDisk disk;
   if (disk.exists(folder + kTokenizerFile)) return GgufCodec::open(folder + kTokenizerFile);
+  for (const char* name : {"/tokenizer.json", "/tokenizer.model", "/vocab.txt"}) {
+    if (disk.exists(folder + name)) return read_text_codec(folder + name);
+  }
   const std::string path = folder + kCharactersFile;
-  QIAO_ASSIGN(const std::string text, read_file(path));
-  auto json = parse_json(text);
-  if (!json) return std::move(json.error()).with(path);
-  if (!json->is_string()) return Error{Code::kCorrupt, path + " is no text"};
-  QIAO_ASSIGN(Characters characters, Characters::of_text(json->get_ref<const std::string&>()));
+  if (!disk.exists(path)) return not_found(folder + " holds no tokenizer");
+  QIAO_ASSIGN(const Json json, read_json_file(path));
+  if (!json.is_string()) return Error{Code::kCorrupt, path + " is no text"};
+  QIAO_ASSIGN(Characters characters, Characters::of_text(json.get_ref<const std::string&>()));
   return std::shared_ptr<const TextCodec>(std::make_shared<CharacterCodec>(std::move(characters)));
+}
+
+Result<std::shared_ptr<const TextCodec>> read_text_codec(const std::string& path) {
+  if (path.ends_with(".model")) {
+    QIAO_ASSIGN(std::string bytes, read_file(path));
+    auto unigram = UnigramCodec::of_model(std::move(bytes));
+    if (!unigram) return std::move(unigram.error()).with(path);
+    return std::shared_ptr<const TextCodec>(std::move(*unigram));
+  }
+  if (path.ends_with(".json")) {
+    QIAO_ASSIGN(const Json json, read_json_file(path));
+    if (!json.is_object()) return Error{Code::kCorrupt, path + " is no JSON object"};
+    const Json model = json.value("model", Json::object());
+    if (json_string(model, "type").value_or("") != "WordPiece") {
+      auto bpe = BpeCodec::of_json(json);
+      if (!bpe) return std::move(bpe.error()).with(path);
+      return std::shared_ptr<const TextCodec>(std::move(*bpe));
+    }
+  }
+  QIAO_ASSIGN(model::WordPiece wordpiece, model::read_wordpiece(path, -1));
+  return std::shared_ptr<const TextCodec>(std::make_shared<WordPieceCodec>(std::move(wordpiece)));
+}
+
+Result<std::shared_ptr<const TextCodec>> open_text_codec(const std::string& place) {
+  SystemDisk disk;
+  if (place.ends_with(".gguf")) return GgufCodec::open(place);
+  std::error_code ignored;
+  if (std::filesystem::is_regular_file(place, ignored)) return read_text_codec(place);
+  if (!disk.exists(place) && place.find('/') == std::string::npos) {
+    const std::string installed = default_models_directory() + "/" + place + "/model.gguf";
+    if (disk.exists(installed)) return GgufCodec::open(installed);
+    return not_found("there is no tokenizer \"" + place +
+                     "\": give a folder that `qiao train tokenizer` wrote, a GGUF file, or a name "
+                     "that `qiao model list` shows");
+  }
+  if (disk.exists(place + "/model.gguf") && !disk.exists(place + "/config.json")) {
+    return GgufCodec::open(place + "/model.gguf");
+  }
+  return load_text_codec(place);
 }
 
 Status write_gguf(Disk& disk, const std::string& path, model::GgufWriter& gguf,

@@ -75,6 +75,12 @@ class GgufCodec final : public TextCodec {
 };
 
 Result<std::shared_ptr<const TextCodec>> load_text_codec(const std::string& folder);
+// Of a file of another program: tokenizer.json (byte-level BPE or WordPiece), vocab.txt, or a
+// .model of SentencePiece.
+Result<std::shared_ptr<const TextCodec>> read_text_codec(const std::string& path);
+// The codec of a place that a person names: a folder of load_text_codec(), a GGUF file, a file
+// of read_text_codec(), or an installed model.
+Result<std::shared_ptr<const TextCodec>> open_text_codec(const std::string& place);
 
 // Writes the file beside `path`, then gives it its name.
 Status write_gguf(Disk& disk, const std::string& path, model::GgufWriter& gguf,

@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "learn/data/token_corpus.h"
 
+#include <utility>
+
 #include "base/digest.h"
+#include "learn/data/characters.h"
+#include "learn/data/gzip_reader.h"
 
 namespace qiao::learn {
 namespace {
@@ -23,22 +27,57 @@ Result<std::vector<std::int64_t>> encode_documents(std::string_view text, const 
   return tokens;
 }
 
-}  // namespace
-
-Result<TokenCorpus> make_corpus(std::string_view text, const TextCodec& codec,
-                                const CorpusOptions& options) {
-  QIAO_ASSIGN(const auto tokens, encode_documents(text, codec, options.separator));
+Result<TokenCorpus> split(const TokenRow& tokens, std::string sha256,
+                          const CorpusOptions& options) {
   const auto train =
-      static_cast<std::ptrdiff_t>((1 - options.held_out) * static_cast<double>(tokens.size()));
-  TokenCorpus corpus{sha256_hex(text),
-                     {tokens.begin(), tokens.begin() + train},
-                     {tokens.begin() + train, tokens.end()}};
+      static_cast<std::size_t>((1 - options.held_out) * static_cast<double>(tokens.size()));
+  TokenCorpus corpus{std::move(sha256), tokens.slice(0, train), tokens.slice(train, tokens.size())};
   const auto least = static_cast<std::size_t>(options.tokens_min);
   if (corpus.train.size() <= least || corpus.held_out.size() <= least) {
     return invalid_argument(options.name + " is too short for a context of " +
                             std::to_string(options.tokens_min));
   }
   return corpus;
+}
+
+}  // namespace
+
+Result<TokenCorpus> make_corpus(std::string_view text, const TextCodec& codec,
+                                const CorpusOptions& options) {
+  QIAO_ASSIGN(auto tokens, encode_documents(text, codec, options.separator));
+  return split(TokenRow(std::move(tokens)), sha256_hex(text), options);
+}
+
+Result<CorpusSource> CorpusSource::open(const std::string& path) {
+  CorpusSource source;
+  source.path_ = path;
+  if (is_token_folder(path)) {
+    QIAO_ASSIGN(source.folder_, open_token_folder(path));
+  } else {
+    QIAO_ASSIGN(source.text_, read_gzip_file(path, kTextBytesMax));
+  }
+  return source;
+}
+
+Result<std::shared_ptr<const TextCodec>> CorpusSource::codec(const std::string& tokenizer) const {
+  if (!tokenizer.empty()) return open_text_codec(tokenizer);
+  if (folder_) return folder_->codec;
+  QIAO_ASSIGN(Characters characters, Characters::of_text(text_));
+  return std::shared_ptr<const TextCodec>(std::make_shared<CharacterCodec>(std::move(characters)));
+}
+
+Result<TokenCorpus> CorpusSource::tokens(const TextCodec& codec,
+                                         const CorpusOptions& options) const {
+  if (!folder_) return make_corpus(text_, codec, options);
+  if (!options.separator.empty()) {
+    return invalid_argument(path_ + " knows where its texts end: leave --separator out");
+  }
+  if (fingerprint(codec) != fingerprint(*folder_->codec)) {
+    return invalid_argument(path_ +
+                            " was made with another tokenizer than the model's: make it "
+                            "again with `qiao train corpus --tokenizer`");
+  }
+  return split(folder_->tokens, folder_->sha256, options);
 }
 
 }  // namespace qiao::learn

@@ -2,19 +2,22 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "learn/data/text_codec.h"
+#include "learn/data/token_folder.h"
+#include "learn/data/token_row.h"
 
 namespace qiao::learn {
 
 // A text as tokens, its end held out for validation.
 struct TokenCorpus {
-  std::string sha256;  // of the text
-  std::vector<std::int64_t> train;
-  std::vector<std::int64_t> held_out;
+  std::string sha256;  // of the text, or of the token folder's index
+  TokenRow train;
+  TokenRow held_out;
 };
 
 struct CorpusOptions {
@@ -28,5 +31,27 @@ struct CorpusOptions {
 // invalid_argument when a part is too short, or the codec has no such token.
 Result<TokenCorpus> make_corpus(std::string_view text, const TextCodec& codec,
                                 const CorpusOptions& options);
+
+// What a model learns from: a file of plain text, perhaps gzipped, or a folder of tokens, which may
+// be larger than memory. A value; immutable.
+class CorpusSource {
+ public:
+  static constexpr std::size_t kTextBytesMax = std::size_t{1} << 30;
+
+  // Reads the text, or checks the folder's files. Blocks.
+  static Result<CorpusSource> open(const std::string& path);
+
+  // How its text becomes tokens when no base says it: as the tokenizer in the folder `tokenizer`
+  // ("": none), or as the token folder was made, or by the text's own characters.
+  [[nodiscard]] Result<std::shared_ptr<const TextCodec>> codec(const std::string& tokenizer) const;
+  // invalid_argument when a token folder was made with another codec.
+  [[nodiscard]] Result<TokenCorpus> tokens(const TextCodec& codec,
+                                           const CorpusOptions& options) const;
+
+ private:
+  std::string path_;
+  std::string text_;
+  std::optional<TokenFolder> folder_;
+};
 
 }  // namespace qiao::learn

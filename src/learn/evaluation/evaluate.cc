@@ -10,8 +10,6 @@
 namespace qiao::learn {
 namespace {
 
-constexpr std::size_t kBatchTexts = 64;
-constexpr std::size_t kBatchTokens = 4096;
 constexpr std::string_view kOutOfScope = "oos";
 
 // Gathers the answers of all batches.
@@ -20,6 +18,7 @@ class Examiner {
   Examiner(const Exam& exam, const Labels& labels) : exam_(exam), labels_(labels) {
     report_.rows = exam.examples.size();
     report_.answers.resize(exam.task != Task::kTag ? report_.rows : 0);
+    report_.tagged.resize(exam.task == Task::kTag ? report_.rows : 0);
   }
 
   void add(const std::vector<std::size_t>& chosen, const torch::Tensor& scores,
@@ -39,9 +38,7 @@ class Examiner {
   Report take() {
     report_.loss = targets_ == 0 ? 0 : loss_ / static_cast<double>(targets_);
     if (exam_.task == Task::kTag) {
-      report_.entity_f1 = entities_.f1();
-      report_.accuracy =
-          characters_ == 0 ? 0 : static_cast<double>(right_) / static_cast<double>(characters_);
+      set_tagged();
       return std::move(report_);
     }
     report_.accuracy = accuracy(report_.answers);
@@ -73,29 +70,46 @@ class Examiner {
     const std::vector<std::string>& expected = exam_.file->rows[row].tags;
     const std::vector<std::string> given = model::decode_tags(
         logs.data_ptr<float>(), exam_.examples[row].text, labels_.names(), expected.size());
-    entities_.add(expected, given);
-    characters_ += expected.size();
-    for (std::size_t i = 0; i < expected.size(); ++i) right_ += expected[i] == given[i] ? 1U : 0U;
+    Tagged& tagged = report_.tagged[row];
+    tagged.entities.add(expected, given);
+    tagged.characters = expected.size();
+    for (std::size_t i = 0; i < expected.size(); ++i) {
+      tagged.right += expected[i] == given[i] ? 1U : 0U;
+    }
   }
 
-  void set_in_scope() {
-    const std::int64_t outside = labels_.find(std::string(kOutOfScope));
-    if (outside < 0) return;
-    std::vector<Classified> inside;
-    for (const Classified& answer : report_.answers) {
-      if (answer.expected != outside) inside.push_back(answer);
+  void set_tagged() {
+    EntityScore entities;
+    std::size_t characters = 0;
+    std::size_t right = 0;
+    for (const Tagged& row : report_.tagged) {
+      entities += row.entities;
+      characters += row.characters;
+      right += row.right;
     }
+    report_.entity_f1 = entities.f1();
+    report_.accuracy =
+        characters == 0 ? 0 : static_cast<double>(right) / static_cast<double>(characters);
+  }
+
+  // By the rows' own labels: a model that does not know `oos` is right on none of them.
+  void set_in_scope() {
+    std::vector<Classified> inside;
+    std::vector<Classified> outside;
+    for (std::size_t row = 0; row < report_.answers.size(); ++row) {
+      const bool out = exam_.file->rows[row].label == kOutOfScope;
+      (out ? outside : inside).push_back(report_.answers[row]);
+    }
+    if (outside.empty() && labels_.find(std::string(kOutOfScope)) < 0) return;
     if (!inside.empty()) report_.in_scope_accuracy = accuracy(inside);
+    if (!outside.empty()) report_.out_of_scope_recall = accuracy(outside);
   }
 
   const Exam& exam_;
   const Labels& labels_;
   Report report_;
-  EntityScore entities_;
   double loss_ = 0;
   std::int64_t targets_ = 0;
-  std::size_t characters_ = 0;
-  std::size_t right_ = 0;
 };
 
 }  // namespace
@@ -110,6 +124,11 @@ Exam make_exam(const RowFile& file, Task task, const model::WordPiece& tokenizer
   return exam;
 }
 
+bool is_right(const Report& report, std::size_t row) {
+  if (report.tagged.empty()) return report.answers[row].expected == report.answers[row].given;
+  return report.tagged[row].right == report.tagged[row].characters;
+}
+
 double quality(const Report& report, Task task) {
   return task == Task::kTag ? report.entity_f1 : report.accuracy;
 }
@@ -122,6 +141,7 @@ Json to_json(const Report& report, Task task) {
   json["loss"] = report.loss;
   json["calibration_error"] = tags ? Json() : Json(report.calibration_error);
   if (report.in_scope_accuracy >= 0) json["in_scope_accuracy"] = report.in_scope_accuracy;
+  if (report.out_of_scope_recall >= 0) json["out_of_scope_recall"] = report.out_of_scope_recall;
   json["unknown_labels"] = report.unknown_labels;
   json["seconds"] = report.seconds;
   return json;
@@ -136,7 +156,7 @@ Result<Report> evaluate(TextModel& model, const Exam& exam, const Labels& labels
   Examiner examiner(exam, labels);
   std::size_t done = 0;
   Status stopped;
-  for (const auto& chosen : plan_batches_in_order(exam.examples, kBatchTexts, kBatchTokens)) {
+  for (const auto& chosen : plan_batches_in_order(exam.examples, kAskedTexts, kAskedTokens)) {
     const Batch batch = make_batch(exam.examples, chosen, exam.task, pad);
     const Bfloat16Scope scope(bfloat16);
     examiner.add(chosen, model(batch.ids, batch.present, batch.segments), batch.targets);

@@ -21,6 +21,13 @@ struct Exam {
 Exam make_exam(const RowFile& file, Task task, const model::WordPiece& tokenizer,
                const Labels& labels, std::size_t tokens_max);
 
+// How one row of a tagging went.
+struct Tagged {
+  EntityScore entities;
+  std::size_t characters = 0;
+  std::size_t right = 0;  // of them
+};
+
 struct Report {
   std::size_t rows = 0;
   double loss = 0;      // mean negative log-likelihood of what was expected
@@ -28,12 +35,17 @@ struct Report {
   double macro_f1 = 0;
   double entity_f1 = 0;
   double calibration_error = 0;
-  double in_scope_accuracy =
-      -1;  // of the rows whose label is not `oos`; -1: there is no such label
+  // Where a row has the label `oos` or the model knows it, else -1: of the other rows; and the
+  // share of the `oos` rows that were told so.
+  double in_scope_accuracy = -1;
+  double out_of_scope_recall = -1;
   std::size_t unknown_labels = 0;  // rows with a label the model does not know: counted as wrong
   double seconds = 0;
   std::vector<Classified> answers;  // one a row (classification)
+  std::vector<Tagged> tagged;       // one a row (tags)
 };
+// Told right: the label, or every tag.
+bool is_right(const Report& report, std::size_t row);
 
 // The number by which epochs are compared.
 double quality(const Report& report, Task task);

@@ -2,9 +2,10 @@
 #include "learn/evaluation/metrics.h"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
+#include <map>
 #include <string_view>
+#include <utility>
 
 namespace qiao::learn {
 namespace {
@@ -21,42 +22,66 @@ double accuracy(const std::vector<Classified>& rows) {
   return share(static_cast<std::size_t>(right), rows.size());
 }
 
-double macro_f1(const std::vector<Classified>& rows, std::size_t labels) {
-  struct Count {
-    std::size_t expected = 0, given = 0, right = 0;
-  };
-  std::vector<Count> counts(labels);
+double LabelScore::precision() const {
+  return share(right, given);
+}
+double LabelScore::recall() const {
+  return share(right, expected);
+}
+double LabelScore::f1() const {
+  return 2 * share(right, expected + given);
+}
+
+std::vector<LabelScore> label_scores(const std::vector<Classified>& rows, std::size_t labels) {
+  std::vector<LabelScore> scores(labels);
   for (const Classified& row : rows) {
-    if (row.expected >= 0) ++counts[static_cast<std::size_t>(row.expected)].expected;
-    ++counts[static_cast<std::size_t>(row.given)].given;
-    if (row.expected == row.given) ++counts[static_cast<std::size_t>(row.given)].right;
+    if (row.expected >= 0) ++scores[static_cast<std::size_t>(row.expected)].expected;
+    ++scores[static_cast<std::size_t>(row.given)].given;
+    if (row.expected == row.given) ++scores[static_cast<std::size_t>(row.given)].right;
   }
+  return scores;
+}
+
+double macro_f1(const std::vector<Classified>& rows, std::size_t labels) {
   double sum = 0;
   std::size_t occurring = 0;
-  for (const Count& count : counts) {
-    if (count.expected + count.given == 0) continue;
+  for (const LabelScore& score : label_scores(rows, labels)) {
+    if (score.expected + score.given == 0) continue;
     ++occurring;
-    sum += 2 * share(count.right, count.expected + count.given);
+    sum += score.f1();
   }
   return occurring == 0 ? 0 : sum / static_cast<double>(occurring);
 }
 
-double calibration_error(const std::vector<Classified>& rows) {
-  constexpr std::size_t kRanges = 10;
-  struct Range {
-    std::size_t rows = 0, right = 0;
-    double confidence = 0;
-  };
-  std::array<Range, kRanges> ranges;
+std::vector<Confused> confused_pairs(const std::vector<Classified>& rows) {
+  std::map<std::pair<std::int64_t, std::int64_t>, std::size_t> counts;
   for (const Classified& row : rows) {
-    const auto at = static_cast<std::size_t>(std::clamp(row.confidence, 0.0, 1.0) * kRanges);
-    Range& range = ranges[std::min(at, kRanges - 1)];
+    if (row.expected != row.given) ++counts[{row.expected, row.given}];
+  }
+  std::vector<Confused> pairs;
+  for (const auto& [pair, count] : counts) pairs.push_back({pair.first, pair.second, count});
+  std::stable_sort(pairs.begin(), pairs.end(),
+                   [](const Confused& a, const Confused& b) { return a.rows > b.rows; });
+  return pairs;
+}
+
+std::array<ConfidenceRange, kConfidenceRanges> confidence_ranges(
+    const std::vector<Classified>& rows) {
+  std::array<ConfidenceRange, kConfidenceRanges> ranges;
+  for (const Classified& row : rows) {
+    const auto at = static_cast<std::size_t>(std::clamp(row.confidence, 0.0, 1.0) *
+                                             static_cast<double>(kConfidenceRanges));
+    ConfidenceRange& range = ranges[std::min(at, kConfidenceRanges - 1)];
     ++range.rows;
     range.confidence += row.confidence;
     if (row.expected == row.given) ++range.right;
   }
+  return ranges;
+}
+
+double calibration_error(const std::vector<Classified>& rows) {
   double error = 0;
-  for (const Range& range : ranges) {
+  for (const ConfidenceRange& range : confidence_ranges(rows)) {
     error += std::abs(range.confidence - static_cast<double>(range.right));
   }
   return rows.empty() ? 0 : error / static_cast<double>(rows.size());
@@ -91,6 +116,13 @@ void EntityScore::add(const std::vector<std::string>& expected_tags,
   for (const Entity& entity : found) {
     if (std::find(wanted.begin(), wanted.end(), entity) != wanted.end()) ++right;
   }
+}
+
+EntityScore& EntityScore::operator+=(const EntityScore& other) {
+  expected += other.expected;
+  given += other.given;
+  right += other.right;
+  return *this;
 }
 
 double EntityScore::f1() const {

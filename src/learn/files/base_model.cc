@@ -6,6 +6,7 @@
 
 #include "base/digest.h"
 #include "base/disk.h"
+#include "learn/data/json_file.h"
 #include "learn/files/gguf_file.h"
 #include "model/catalogue/catalogue.h"
 #include "model/convert/convert_onnx.h"
@@ -66,7 +67,7 @@ class GgufWeights final : public model::WeightFile {
   std::unique_ptr<GgufFile> file_;
 };
 
-Result<EncoderShape> shape_of_gguf(GgufFile& file) {
+Result<EncoderShape> encoder_shape_of(GgufFile& file) {
   if (file.text("general.architecture").value_or("") != "bert") {
     return Error{Code::kUnsupported,
                  "only BERT encoders can be trained, this GGUF is another model"};
@@ -114,20 +115,13 @@ Result<model::WordPiece> tokenizer_of_gguf(GgufFile& file) {
   return model::WordPiece::make(std::move(pieces), rules);
 }
 
-Result<Json> read_json(const std::string& path) {
-  QIAO_ASSIGN(const std::string text, read_file(path));
-  auto json = parse_json(text);
-  if (!json) return std::move(json.error()).with(path);
-  return json;
-}
-
 Result<BaseModel> open_gguf(const fs::path& path, std::string name) {
   QIAO_ASSIGN(std::unique_ptr<GgufFile> file, GgufFile::open(path.string()));
-  QIAO_ASSIGN(EncoderShape shape, shape_of_gguf(*file));
+  QIAO_ASSIGN(EncoderShape shape, encoder_shape_of(*file));
   QIAO_ASSIGN(model::WordPiece tokenizer, tokenizer_of_gguf(*file));
   QIAO_ASSIGN(std::string sum, sha256_file_hex(path.string()));
   std::string licence;
-  if (const auto card = read_json((path.parent_path() / "card.json").string())) {
+  if (const auto card = read_json_file((path.parent_path() / "card.json").string())) {
     licence = json_string(*card, "licence").value_or("");
   }
   return BaseModel{std::move(name),      std::move(licence),
@@ -137,7 +131,7 @@ Result<BaseModel> open_gguf(const fs::path& path, std::string name) {
 
 // How sentence-transformers says that it makes one vector of a text.
 Pooling sentence_pooling(const fs::path& folder, Pooling otherwise) {
-  const auto config = read_json((folder / "1_Pooling" / "config.json").string());
+  const auto config = read_json_file((folder / "1_Pooling" / "config.json").string());
   if (!config) return otherwise;
   const auto mean = config->find("pooling_mode_mean_tokens");
   if (mean == config->end() || !mean->is_boolean()) return otherwise;
@@ -145,7 +139,7 @@ Pooling sentence_pooling(const fs::path& folder, Pooling otherwise) {
 }
 
 Result<BaseModel> open_folder(const fs::path& folder, std::string name) {
-  QIAO_ASSIGN(const Json config, read_json((folder / "config.json").string()));
+  QIAO_ASSIGN(const Json config, read_json_file((folder / "config.json").string()));
   QIAO_ASSIGN(EncoderShape shape, shape_of_config(config));
   if (!config.contains("qiao")) shape.pooling = sentence_pooling(folder, shape.pooling);
   const bool json_tokenizer = fs::exists(folder / "tokenizer.json");
@@ -163,7 +157,7 @@ Result<BaseModel> open_folder(const fs::path& folder, std::string name) {
   QIAO_ASSIGN(auto weights, onnx ? model::open_onnx(file) : model::open_safetensors(file));
   QIAO_ASSIGN(std::string sum, sha256_file_hex(file));
   std::string licence;
-  if (const auto card = read_json((folder / "card.json").string())) {
+  if (const auto card = read_json_file((folder / "card.json").string())) {
     licence = json_string(*card, "licence").value_or("");
   }
   return BaseModel{std::move(name), std::move(licence),   std::move(sum),

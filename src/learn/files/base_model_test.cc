@@ -31,7 +31,7 @@ Json tiny_config() {
 
 void write_folder(const TempFolder& folder, const std::string& weights, const std::string& bytes) {
   folder.write("model/config.json", dump_json(tiny_config()));
-  folder.write("model/tokenizer.json", testing::tiny_tokenizer(true));
+  folder.write("model/tokenizer.json", qiao::testing::tiny_tokenizer(true));
   folder.write("model/" + weights, bytes);
 }
 
@@ -40,7 +40,7 @@ void expect_tiny_weights(BaseModel& base, float tolerance) {
   EXPECT_EQ(base.shape.heads, 2);
   EXPECT_EQ(base.shape.pooling, Pooling::kMean);
   EXPECT_EQ(base.tokenizer.pieces()[6], "##c");
-  for (const testing::TinyTensor& tensor : testing::tiny_bert()) {
+  for (const qiao::testing::TinyTensor& tensor : qiao::testing::tiny_bert()) {
     const auto read = base.weights->read(tensor.name);
     ASSERT_TRUE(read) << read.error().message;
     EXPECT_EQ(read->shape, tensor.shape) << tensor.name;
@@ -52,7 +52,8 @@ void expect_tiny_weights(BaseModel& base, float tolerance) {
 
 TEST(OpenBase, TakesThePoolingOfASentenceModel) {
   const TempFolder folder;
-  write_folder(folder, "model.safetensors", testing::tiny_safetensors(testing::tiny_bert()));
+  write_folder(folder, "model.safetensors",
+               qiao::testing::tiny_safetensors(qiao::testing::tiny_bert()));
   Json config = tiny_config();
   config.erase("qiao");
   folder.write("model/config.json", dump_json(config));
@@ -64,9 +65,10 @@ TEST(OpenBase, TakesThePoolingOfASentenceModel) {
 TEST(OpenBase, ReadsHuggingFaceFoldersOfBothKinds) {
   for (const bool onnx : {false, true}) {
     const TempFolder folder;
-    const auto tensors = testing::tiny_bert();
-    write_folder(folder, onnx ? "model.onnx" : "model.safetensors",
-                 onnx ? testing::tiny_onnx(tensors) : testing::tiny_safetensors(tensors));
+    const auto tensors = qiao::testing::tiny_bert();
+    write_folder(
+        folder, onnx ? "model.onnx" : "model.safetensors",
+        onnx ? qiao::testing::tiny_onnx(tensors) : qiao::testing::tiny_safetensors(tensors));
     auto base = open_base(folder / "model");
     ASSERT_TRUE(base) << base.error().message;
     expect_tiny_weights(*base, 0);
@@ -77,14 +79,14 @@ TEST(OpenBase, ReadsHuggingFaceFoldersOfBothKinds) {
 // The GGUF that a pull leaves gives the weights back, matrices to binary16's precision.
 TEST(OpenBase, ReadsThePulledGguf) {
   const TempFolder folder;
-  auto base = open_base(testing::tiny_encoder(folder));
+  auto base = open_base(qiao::testing::tiny_encoder(folder));
   ASSERT_TRUE(base) << base.error().message;
   expect_tiny_weights(*base, 0.01F);
 }
 
 TEST(GgufFile, ACutFileNamesWhatIsMissing) {
   const TempFolder folder;
-  const std::string bytes = read_file(testing::tiny_encoder(folder)).value();
+  const std::string bytes = read_file(qiao::testing::tiny_encoder(folder)).value();
   const auto tail = GgufFile::open(folder.write("tail.gguf", bytes.substr(0, bytes.size() - 40)));
   ASSERT_TRUE(tail);
   const auto last = (*tail)->read("blk.0.layer_output_norm.bias");
@@ -100,7 +102,8 @@ TEST(GgufFile, ACutFileNamesWhatIsMissing) {
 
 TEST(OpenBase, TokenizerAndWeightsMustBelongTogether) {
   const TempFolder folder;
-  write_folder(folder, "model.safetensors", testing::tiny_safetensors(testing::tiny_bert()));
+  write_folder(folder, "model.safetensors",
+               qiao::testing::tiny_safetensors(qiao::testing::tiny_bert()));
   Json config = tiny_config();
   config["vocab_size"] = 8;
   folder.write("model/config.json", dump_json(config));

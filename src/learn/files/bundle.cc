@@ -1,15 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "learn/files/bundle.h"
 
+#include <deque>
 #include <utility>
 
+#include "learn/data/json_file.h"
 #include "learn/files/base_model.h"
+#include "learn/files/model_card.h"
 #include "learn/files/tensor_file.h"
+#include "model/bundle/safetensors_writer.h"
+#include "model/gguf/int8_rows.h"
 
 namespace qiao::learn {
 namespace {
 
-constexpr int kIndent = 2;
+constexpr const char* kInt8 = "int8";
 
 Json config_of(const Bundle& bundle) {
   Json config = config_of_shape(bundle.shape);
@@ -18,7 +23,36 @@ Json config_of(const Bundle& bundle) {
   config["num_labels"] = bundle.labels.size();
   config["qiao"]["task"] = name_of(bundle.task);
   config["qiao"]["tokens_max"] = bundle.tokens_max;
+  if (bundle.int8) config["qiao"]["weights"] = kInt8;
   return config;
+}
+
+// The tables of positions and segments are small and the head is ours: they stay as they are.
+bool is_int8_matrix(const std::string& name, const torch::Tensor& tensor) {
+  return tensor.dim() == 2 && !name.starts_with("classifier.") &&
+         name.find("position_embeddings") == std::string::npos &&
+         name.find("token_type_embeddings") == std::string::npos;
+}
+
+Status save_int8(Disk& disk, const std::string& path, const NamedTensors& weights) {
+  std::vector<torch::Tensor> plain;  // what the rows below point into
+  std::deque<model::Int8Rows> matrices;
+  std::vector<model::NamedValues> rows;
+  for (const auto& [name, tensor] : weights) {
+    const torch::Tensor flat = tensor.detach().to(torch::kFloat).contiguous();
+    plain.push_back(flat);
+    if (!is_int8_matrix(name, flat)) {
+      rows.push_back({name, flat.sizes().vec(), flat.data_ptr<float>()});
+      continue;
+    }
+    const auto count = static_cast<std::size_t>(flat.numel());
+    matrices.push_back(model::quantise_rows({flat.data_ptr<float>(), count},
+                                            static_cast<std::size_t>(flat.size(1))));
+    const model::Int8Rows& made = matrices.back();
+    rows.push_back({name, flat.sizes().vec(), nullptr, made.numbers.data()});
+    rows.push_back({name + "_scale", {flat.size(0)}, made.scales.data()});
+  }
+  return model::write_safetensors(disk, path, rows, {{"format", "pt"}});
 }
 
 Result<Labels> read_labels(const std::string& path) {
@@ -54,14 +88,20 @@ Status save_bundle(Disk& disk, const std::string& folder, const Bundle& bundle) 
   for (auto& [name, tensor] : weights) {
     if (!name.starts_with("classifier.")) name.insert(0, "bert.");
   }
-  QIAO_TRY(save_tensors(disk, at + "model.safetensors", weights, {{"format", "pt"}}));
-  const std::pair<const char*, std::string> files[] = {
-      {"config.json", dump_json(config_of(bundle), kIndent)},
-      {"tokenizer.json", model::tokenizer_json(bundle.tokenizer)},
-      {"labels.json", dump_json(Json(bundle.labels.names()), kIndent)},
-      {"card.json", dump_json(bundle.card, kIndent)}};
-  for (const auto& [name, text] : files) QIAO_TRY(write_file_atomic(disk, at + name, text + "\n"));
-  return {};
+  const std::string path = at + "model.safetensors";
+  QIAO_TRY(bundle.int8 ? save_int8(disk, path, weights)
+                       : save_tensors(disk, path, weights, {{"format", "pt"}}));
+  QIAO_TRY(write_json_file(disk, at + "config.json", config_of(bundle)));
+  QIAO_TRY(write_file_atomic(disk, at + "tokenizer.json",
+                             model::tokenizer_json(bundle.tokenizer) + "\n"));
+  QIAO_TRY(write_json_file(disk, at + "labels.json", Json(bundle.labels.names())));
+  return write_card(disk, folder, bundle.card);
+}
+
+Result<Task> task_of_bundle(const std::string& folder) {
+  QIAO_ASSIGN(const std::string text, read_file(folder + "/config.json"));
+  QIAO_ASSIGN(const Json config, parse_json(text));
+  return parse_task(json_string(config.value("qiao", Json::object()), "task").value_or(""));
 }
 
 Result<Bundle> load_bundle(const std::string& folder) {
@@ -92,7 +132,8 @@ Result<Bundle> load_bundle(const std::string& folder) {
                 std::move(base.tokenizer),
                 std::move(labels),
                 model,
-                std::move(card)};
+                std::move(card),
+                json_string(own, "weights") == kInt8};
 }
 
 }  // namespace qiao::learn

@@ -13,7 +13,8 @@
 namespace qiao::learn {
 
 // What training leaves and what everything else takes: a folder with
-//   model.safetensors  weights, by Hugging Face's names (`bert.…`, `classifier.…`)
+//   model.safetensors  weights, by Hugging Face's names (`bert.…`, `classifier.…`); with int8 the
+//                      encoder's matrices as eight-bit numbers, a scale for each row beside them
 //   config.json        sizes; under `qiao` pooling, task and the longest text
 //   tokenizer.json     Hugging Face's form
 //   labels.json        the labels, in the order of the outputs
@@ -26,12 +27,15 @@ struct Bundle {
   Labels labels;
   TextModel model;
   Json card;
+  bool int8 = false;  // how matrices are stored; `model` holds their values
 };
 
 // Writes every file into `folder`, which must exist; each appears whole or not at all.
 Status save_bundle(Disk& disk, const std::string& folder, const Bundle& bundle);
 // An Error names the file, and the tensor where one is missing, cut or misshapen.
 Result<Bundle> load_bundle(const std::string& folder);
+// What the bundle in `folder` is for, without its weights.
+Result<Task> task_of_bundle(const std::string& folder);
 
 std::string_view name_of(Task task);
 Result<Task> parse_task(std::string_view name);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "learn/files/decoder_gguf.h"
 
+#include <algorithm>
 #include <cmath>
 #include <filesystem>
 #include <utility>
@@ -15,6 +16,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
+constexpr const char* kUneven = "deci";  // GGUF's llama whose layers have widths of their own
 constexpr std::uint32_t kFileTypeFull = 0;
 constexpr std::uint32_t kFileTypeHalf = 1;
 constexpr std::int64_t kProbeTokens = 24;
@@ -28,6 +30,7 @@ Error unsupported(std::string message) {
 
 Result<Architecture> architecture_of(const GgufFile& file) {
   QIAO_ASSIGN(const std::string name, file.text("general.architecture"));
+  if (name == kUneven) return Architecture::kLlama;
   for (const Architecture one : kArchitectures) {
     if (is_decoder(one) && gguf_architecture(one) == name) return one;
   }
@@ -64,10 +67,41 @@ Status check_gpt2(const LanguageModelShape& shape) {
   return unsupported("GPT-2 with a feed-forward width, an output or a norm of its own");
 }
 
-Result<LanguageModelShape> shape_of_gguf(const GgufFile& file) {
+// The lists of a `deci`; the greatest of each stand for all. The width of a head is told apart.
+Status read_layer_sizes(const GgufFile& file, LanguageModelShape& shape) {
+  constexpr double kMost = 1e9;
+  const std::string at = std::string(kUneven) + ".";
+  const auto list = [&](const char* key) -> Result<std::vector<std::int64_t>> {
+    QIAO_ASSIGN(const std::vector<double> numbers, file.numbers(at + key));
+    std::vector<std::int64_t> sizes;
+    for (const double number : numbers) {
+      const bool sane = number >= 0 && number <= kMost;
+      sizes.push_back(sane ? static_cast<std::int64_t>(number) : 0);
+    }
+    return sizes;
+  };
+  QIAO_ASSIGN(shape.layer_heads, list("attention.head_count"));
+  QIAO_ASSIGN(shape.layer_kv_heads, list("attention.head_count_kv"));
+  QIAO_ASSIGN(shape.layer_inner, list("feed_forward_length"));
+  QIAO_ASSIGN(const double head, file.number(at + "attention.key_length"));
+  const auto greatest = [](const std::vector<std::int64_t>& sizes) {
+    return sizes.empty() ? std::int64_t{0} : *std::max_element(sizes.begin(), sizes.end());
+  };
+  shape.heads = head >= 1 && head <= kMost ? shape.width / static_cast<std::int64_t>(head) : 0;
+  shape.inner = greatest(shape.layer_inner);
+  const bool whole = shape.layer_heads.size() == shape.layer_kv_heads.size() &&
+                     !shape.layer_heads.empty() && shape.layer_kv_heads.front() > 0;
+  if (!whole) return Error{Code::kCorrupt, "its lists of heads have different lengths"};
+  const std::int64_t queries = shape.layer_heads.front() / shape.layer_kv_heads.front();
+  shape.kv_heads = queries > 0 ? shape.heads / queries : 0;
+  return {};
+}
+
+Result<LanguageModelShape> decoder_shape_of(const GgufFile& file) {
   LanguageModelShape shape;
   QIAO_ASSIGN(shape.architecture, architecture_of(file));
-  const std::string at = gguf_architecture(shape.architecture) + ".";
+  const bool uneven = file.text("general.architecture").value_or("") == kUneven;
+  const std::string at = (uneven ? kUneven : gguf_architecture(shape.architecture)) + ".";
   const auto whole = [&](const std::string& key, std::int64_t otherwise) {
     constexpr double kMost = 1e9;
     const double told = file.number(at + key).value_or(double(otherwise));
@@ -79,6 +113,7 @@ Result<LanguageModelShape> shape_of_gguf(const GgufFile& file) {
   shape.context = whole("context_length", 0);
   shape.inner = whole("feed_forward_length", 0);
   shape.kv_heads = whole("attention.head_count_kv", shape.heads);
+  if (uneven) QIAO_TRY(read_layer_sizes(file, shape));
   shape.tied = !file.has("output.weight");
   QIAO_ASSIGN(const auto tokens, file.texts("tokenizer.ggml.tokens"));
   shape.vocabulary = static_cast<std::int64_t>(tokens.size());
@@ -102,7 +137,7 @@ Result<std::string> licence_beside(const fs::path& file) {
 
 Result<DecoderBase> open_gguf(const std::string& path, std::string name, double dropout) {
   QIAO_ASSIGN(const std::unique_ptr<GgufFile> file, GgufFile::open(path));
-  auto shape = shape_of_gguf(*file);
+  auto shape = decoder_shape_of(*file);
   if (!shape) return std::move(shape.error()).with(path);
   QIAO_ASSIGN(auto codec, GgufCodec::open(path));
   auto model = make_language_model(*shape, dropout);
@@ -117,7 +152,11 @@ Result<DecoderBase> open_gguf(const std::string& path, std::string name, double 
 }
 
 void set_shape_keys(model::GgufWriter& gguf, const LanguageModelShape& shape) {
-  const std::string architecture = gguf_architecture(shape.architecture);
+  const std::string architecture =
+      shape.is_uneven() ? kUneven : gguf_architecture(shape.architecture);
+  const auto list = [&](const std::string& key, const std::vector<std::int64_t>& sizes) {
+    gguf.set(architecture + "." + key, std::vector<std::int32_t>(sizes.begin(), sizes.end()));
+  };
   const auto number = [&](const std::string& key, std::int64_t value) {
     gguf.set(architecture + "." + key, static_cast<std::uint32_t>(value));
   };
@@ -125,14 +164,22 @@ void set_shape_keys(model::GgufWriter& gguf, const LanguageModelShape& shape) {
   number("context_length", shape.context);
   number("embedding_length", shape.width);
   number("block_count", shape.layers);
-  number("attention.head_count", shape.heads);
+  if (!shape.is_uneven()) number("attention.head_count", shape.heads);
   if (!is_llama_like(shape.architecture)) {
     number("feed_forward_length", 4 * shape.width);
     gguf.set(architecture + ".attention.layer_norm_epsilon", static_cast<float>(shape.epsilon));
     return;
   }
-  number("feed_forward_length", shape.inner);
-  number("attention.head_count_kv", shape.kv_heads);
+  if (shape.is_uneven()) {
+    list("attention.head_count", shape.layer_heads);
+    list("attention.head_count_kv", shape.layer_kv_heads);
+    list("feed_forward_length", shape.layer_inner);
+    number("attention.key_length", shape.width / shape.heads);
+    number("attention.value_length", shape.width / shape.heads);
+  } else {
+    number("feed_forward_length", shape.inner);
+    number("attention.head_count_kv", shape.kv_heads);
+  }
   number("rope.dimension_count", shape.width / shape.heads);
   number("vocab_size", shape.vocabulary);
   gguf.set(architecture + ".rope.freq_base", static_cast<float>(shape.rope_base));
@@ -160,6 +207,31 @@ Status write_decoder(Disk& disk, const std::string& path, const LanguageBundle& 
 }
 
 }  // namespace
+
+Result<std::string> decoder_file(const std::string& place) {
+  fs::path path = place;
+  std::error_code fault;
+  if (!fs::exists(path, fault) && place.find('/') == std::string::npos) {
+    path = fs::path(default_models_directory()) / place;
+  }
+  if (fs::is_directory(path, fault)) path /= "model.gguf";
+  if (fs::exists(path, fault)) return path.string();
+  return not_found(place + " is no decoder: it has no model.gguf (`qiao train export` writes one)");
+}
+
+std::uint64_t model_bytes(const std::string& place) {
+  fs::path path = place;
+  std::error_code fault;
+  if (!fs::exists(path, fault) && place.find('/') == std::string::npos) {
+    path = fs::path(default_models_directory()) / place;
+  }
+  if (fs::is_directory(path, fault)) {
+    const bool ours = fs::exists(path / "config.json", fault);
+    path /= ours ? "model.safetensors" : "model.gguf";
+  }
+  const std::uintmax_t bytes = fs::file_size(path, fault);
+  return fault ? 0 : bytes;
+}
 
 std::string gguf_architecture(Architecture architecture) {
   if (!is_decoder(architecture)) return "";

@@ -22,6 +22,12 @@ struct DecoderBase {
 // the architecture has not) is `unsupported`.
 Result<DecoderBase> open_decoder(const std::string& place, double dropout);
 
+// The GGUF file of the decoder at `place`; not_found when it has none.
+Result<std::string> decoder_file(const std::string& place);
+
+// Bytes of the weights at `place`, as open_decoder() finds them; 0 when it does not.
+std::uint64_t model_bytes(const std::string& place);
+
 // GGUF's name of the architecture; "" of what is no decoder.
 std::string gguf_architecture(Architecture architecture);
 

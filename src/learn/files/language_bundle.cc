@@ -3,20 +3,14 @@
 
 #include <utility>
 
+#include "learn/data/json_file.h"
+#include "learn/files/model_card.h"
 #include "learn/files/tensor_file.h"
 
 namespace qiao::learn {
 namespace {
 
-constexpr int kIndent = 2;
 constexpr std::int64_t kSeenMax = 512;  // tokens looked back on for each one written
-
-Result<Json> read_json(const std::string& path) {
-  QIAO_ASSIGN(const std::string text, read_file(path));
-  auto json = parse_json(text);
-  if (!json) return std::move(json.error()).with(path);
-  return json;
-}
 
 }  // namespace
 
@@ -24,16 +18,12 @@ Status save_language_bundle(Disk& disk, const std::string& folder, const Languag
   const std::string at = folder + "/";
   QIAO_TRY(save_tensors(disk, at + "model.safetensors", weights_of(*bundle.model)));
   QIAO_TRY(bundle.codec->save(disk, folder));
-  const std::pair<const char*, Json> files[] = {{"config.json", to_json(bundle.shape)},
-                                                {"card.json", bundle.card}};
-  for (const auto& [name, json] : files) {
-    QIAO_TRY(write_file_atomic(disk, at + name, dump_json(json, kIndent) + "\n"));
-  }
-  return {};
+  QIAO_TRY(write_json_file(disk, at + "config.json", to_json(bundle.shape)));
+  return write_card(disk, folder, bundle.card);
 }
 
 Result<LanguageBundle> load_language_bundle(const std::string& folder, double dropout) {
-  QIAO_ASSIGN(const Json config, read_json(folder + "/config.json"));
+  QIAO_ASSIGN(const Json config, read_json_file(folder + "/config.json"));
   QIAO_ASSIGN(const LanguageModelShape shape, language_shape_of(config));
   QIAO_ASSIGN(auto codec, load_text_codec(folder));
   if (codec->size() != shape.vocabulary) {
@@ -45,7 +35,7 @@ Result<LanguageBundle> load_language_bundle(const std::string& folder, double dr
   auto model = make_language_model(shape, dropout);
   QIAO_TRY(load_tensors(folder + "/model.safetensors", weights_of(*model)));
   model->eval();
-  QIAO_ASSIGN(Json card, read_json(folder + "/card.json"));
+  QIAO_ASSIGN(Json card, read_json_file(folder + "/card.json"));
   return LanguageBundle{shape, std::move(codec), std::move(model), std::move(card)};
 }
 

@@ -31,37 +31,41 @@ void add_norm(NamedTensors& out, const std::string& name, const torch::nn::Layer
 
 }  // namespace
 
-SelfAttentionImpl::SelfAttentionImpl(std::int64_t width, std::int64_t heads, double dropout)
-    : query(register_module("query", torch::nn::Linear(width, width))),
-      key(register_module("key", torch::nn::Linear(width, width))),
-      value(register_module("value", torch::nn::Linear(width, width))),
-      output(register_module("output", torch::nn::Linear(width, width))),
-      heads_(heads),
-      dropout_(dropout) {}
+SelfAttentionImpl::SelfAttentionImpl(const EncoderShape& shape, std::size_t layer, double dropout)
+    : heads_(shape.heads_of(layer)), dropout_(dropout) {
+  const std::int64_t mixed = heads_ * shape.head_width();
+  query = register_module("query", torch::nn::Linear(shape.width, mixed));
+  key = register_module("key", torch::nn::Linear(shape.width, mixed));
+  value = register_module("value", torch::nn::Linear(shape.width, mixed));
+  output = register_module("output", torch::nn::Linear(mixed, shape.width));
+}
 
 torch::Tensor SelfAttentionImpl::forward(const torch::Tensor& x, const torch::Tensor& asking,
-                                         const torch::Tensor& mask) {
+                                         const torch::Tensor& mask, Relations* seen) {
+  const Relations own{query(asking), key(x), value(x)};
+  if (seen != nullptr) *seen = own;
   const torch::Tensor mixed =
-      learn::attention(split_heads(query(asking), heads_), split_heads(key(x), heads_),
-                       split_heads(value(x), heads_), mask, is_training() ? dropout_ : 0);
+      learn::attention(split_heads(own.query, heads_), split_heads(own.key, heads_),
+                       split_heads(own.value, heads_), mask, is_training() ? dropout_ : 0);
   return output(join_heads(mixed));
 }
 
-EncoderLayerImpl::EncoderLayerImpl(const EncoderShape& shape, double dropout)
-    : attention(register_module("attention", SelfAttention(shape.width, shape.heads, dropout))),
+EncoderLayerImpl::EncoderLayerImpl(const EncoderShape& shape, std::size_t layer, double dropout)
+    : attention(register_module("attention", SelfAttention(shape, layer, dropout))),
       attention_norm(register_module("attention_norm", make_norm(shape.width, shape.epsilon))),
-      up(register_module("up", torch::nn::Linear(shape.width, shape.inner))),
-      down(register_module("down", torch::nn::Linear(shape.inner, shape.width))),
+      up(register_module("up", torch::nn::Linear(shape.width, shape.inner_of(layer)))),
+      down(register_module("down", torch::nn::Linear(shape.inner_of(layer), shape.width))),
       output_norm(register_module("output_norm", make_norm(shape.width, shape.epsilon))),
       dropout_(dropout) {}
 
-torch::Tensor EncoderLayerImpl::forward(const torch::Tensor& x, const torch::Tensor& mask) {
-  return finish(x, attention(x, x, mask));
+torch::Tensor EncoderLayerImpl::forward(const torch::Tensor& x, const torch::Tensor& mask,
+                                        Relations* seen) {
+  return finish(x, attention(x, x, mask, seen));
 }
 
 torch::Tensor EncoderLayerImpl::first(const torch::Tensor& x, const torch::Tensor& mask) {
   const torch::Tensor asking = x.narrow(1, 0, 1);
-  return finish(asking, attention(x, asking, mask));
+  return finish(asking, attention(x, asking, mask, nullptr));
 }
 
 torch::Tensor EncoderLayerImpl::finish(const torch::Tensor& asking, const torch::Tensor& looked) {
@@ -71,34 +75,37 @@ torch::Tensor EncoderLayerImpl::finish(const torch::Tensor& asking, const torch:
 }
 
 EncoderImpl::EncoderImpl(const EncoderShape& shape, double dropout)
-    : words(register_module("words", make_words(shape))),
-      positions(register_module("positions", torch::nn::Embedding(shape.positions, shape.width))),
-      types(register_module("types", torch::nn::Embedding(shape.types, shape.width))),
-      norm(register_module("norm", make_norm(shape.width, shape.epsilon))),
-      shape_(shape),
-      dropout_(dropout) {
-  for (std::int64_t i = 0; i < shape.layers; ++i) {
-    layers.push_back(register_module("layer" + std::to_string(i), EncoderLayer(shape, dropout)));
+    : words(register_module("words", make_words(shape))), shape_(shape), dropout_(dropout) {
+  if (shape.is_table()) return;
+  positions = register_module("positions", torch::nn::Embedding(shape.positions, shape.width));
+  types = register_module("types", torch::nn::Embedding(shape.types, shape.width));
+  norm = register_module("norm", make_norm(shape.width, shape.epsilon));
+  for (std::size_t i = 0; i < static_cast<std::size_t>(shape.layers); ++i) {
+    layers.push_back(register_module("layer" + std::to_string(i), EncoderLayer(shape, i, dropout)));
   }
 }
 
 torch::Tensor EncoderImpl::embed(const torch::Tensor& ids, const torch::Tensor& segments) {
+  if (shape_.is_table()) return words(ids);
   const torch::Tensor type = segments.defined() ? types(segments) : types->weight[0];
   const torch::Tensor x = words(ids) + positions->weight.narrow(0, 0, ids.size(1)) + type;
   return drop(norm(x), dropout_, is_training());
 }
 
 torch::Tensor EncoderImpl::forward(const torch::Tensor& ids, const torch::Tensor& present,
-                                   const torch::Tensor& segments) {
+                                   const torch::Tensor& segments, Relations* seen) {
   torch::Tensor x = embed(ids, segments);
+  if (layers.empty()) return x;
   const torch::Tensor mask = padding_mask(present);
-  for (EncoderLayer& layer : layers) x = layer(x, mask);
+  for (std::size_t i = 0; i < layers.size(); ++i) {
+    x = layers[i](x, mask, i + 1 == layers.size() ? seen : nullptr);
+  }
   return x;
 }
 
 torch::Tensor EncoderImpl::vectors(const torch::Tensor& ids, const torch::Tensor& present,
                                    const torch::Tensor& segments) {
-  if (shape_.pooling != Pooling::kCls) {
+  if (shape_.pooling != Pooling::kCls || layers.empty()) {
     return pool(forward(ids, present, segments), present, shape_.pooling);
   }
   torch::Tensor x = embed(ids, segments);
@@ -114,9 +121,10 @@ torch::Tensor pool(const torch::Tensor& hidden, const torch::Tensor& present, Po
 }
 
 NamedTensors weights_of(const Encoder& encoder) {
-  NamedTensors out = {{"embeddings.word_embeddings.weight", encoder->words->weight},
-                      {"embeddings.position_embeddings.weight", encoder->positions->weight},
-                      {"embeddings.token_type_embeddings.weight", encoder->types->weight}};
+  NamedTensors out = {{"embeddings.word_embeddings.weight", encoder->words->weight}};
+  if (encoder->shape().is_table()) return out;
+  out.emplace_back("embeddings.position_embeddings.weight", encoder->positions->weight);
+  out.emplace_back("embeddings.token_type_embeddings.weight", encoder->types->weight);
   add_norm(out, "embeddings.LayerNorm", encoder->norm);
   for (std::size_t i = 0; i < encoder->layers.size(); ++i) {
     const std::string name = "encoder.layer." + std::to_string(i) + ".";

@@ -12,16 +12,22 @@
 
 namespace qiao::learn {
 
+// What a layer's attention compares and mixes, [batch, tokens, heads · head width].
+struct Relations {
+  torch::Tensor query, key, value;
+};
+
 // Multi-head self-attention with its output projection.
 class SelfAttentionImpl : public torch::nn::Module {
  public:
-  SelfAttentionImpl(std::int64_t width, std::int64_t heads, double dropout);
+  SelfAttentionImpl(const EncoderShape& shape, std::size_t layer, double dropout);
   // x [batch, tokens, width]; mask as attention() takes it. The result has one vector for each of
-  // `asking`, which are the tokens that look: x, or some of it.
+  // `asking`, which are the tokens that look: x, or some of it. `seen`, if not null, gets what it
+  // computed on the way.
   torch::Tensor forward(const torch::Tensor& x, const torch::Tensor& asking,
-                        const torch::Tensor& mask);
+                        const torch::Tensor& mask, Relations* seen);
 
-  torch::nn::Linear query, key, value, output;
+  torch::nn::Linear query{nullptr}, key{nullptr}, value{nullptr}, output{nullptr};
 
  private:
   std::int64_t heads_;
@@ -33,8 +39,9 @@ TORCH_MODULE(SelfAttention);
 // GELU by tanh, as llama.cpp runs it.
 class EncoderLayerImpl : public torch::nn::Module {
  public:
-  EncoderLayerImpl(const EncoderShape& shape, double dropout);
-  torch::Tensor forward(const torch::Tensor& x, const torch::Tensor& mask);
+  EncoderLayerImpl(const EncoderShape& shape, std::size_t layer, double dropout);
+  torch::Tensor forward(const torch::Tensor& x, const torch::Tensor& mask,
+                        Relations* seen = nullptr);
   // The first token's part of forward() alone: [batch, 1, width].
   torch::Tensor first(const torch::Tensor& x, const torch::Tensor& mask);
 
@@ -57,8 +64,9 @@ class EncoderImpl : public torch::nn::Module {
  public:
   EncoderImpl(const EncoderShape& shape, double dropout);
   // ids [batch, tokens] (int64), present [batch, tokens] (bool) → [batch, tokens, width].
+  // `seen` gets what the last layer's attention computed. Requires then: not a table.
   torch::Tensor forward(const torch::Tensor& ids, const torch::Tensor& present,
-                        const torch::Tensor& segments = {});
+                        const torch::Tensor& segments = {}, Relations* seen = nullptr);
   // One vector a text, [batch, width]: pool() of forward(). What the pooling does not need of the
   // last layer is not computed: for the first token's vector, most of it.
   torch::Tensor vectors(const torch::Tensor& ids, const torch::Tensor& present,
@@ -66,8 +74,9 @@ class EncoderImpl : public torch::nn::Module {
 
   [[nodiscard]] const EncoderShape& shape() const { return shape_; }
 
-  torch::nn::Embedding words, positions, types;
-  torch::nn::LayerNorm norm;
+  torch::nn::Embedding words;
+  torch::nn::Embedding positions{nullptr}, types{nullptr};  // null in a table
+  torch::nn::LayerNorm norm{nullptr};
   std::vector<EncoderLayer> layers;
 
  private:

@@ -12,7 +12,7 @@ namespace qiao::learn {
 namespace {
 
 using testing::Matrix;
-using testing::Row;
+using testing::Vector;
 
 EncoderShape small_shape() {
   EncoderShape shape;
@@ -32,7 +32,7 @@ class Weights {
   explicit Weights(const Encoder& encoder) {
     for (const auto& [name, tensor] : weights_of(encoder)) tensors_.emplace(name, tensor);
   }
-  Row row(const std::string& name) const { return row_of(tensors_.at(name)); }
+  Vector row(const std::string& name) const { return row_of(tensors_.at(name)); }
   Matrix matrix(const std::string& name) const {
     Matrix out;
     const torch::Tensor& tensor = tensors_.at(name);
@@ -41,7 +41,7 @@ class Weights {
   }
 
  private:
-  static Row row_of(const torch::Tensor& tensor) {
+  static Vector row_of(const torch::Tensor& tensor) {
     const torch::Tensor wide = tensor.detach().to(torch::kDouble).contiguous();
     return {wide.data_ptr<double>(), wide.data_ptr<double>() + wide.numel()};
   }
@@ -50,16 +50,16 @@ class Weights {
 
 Matrix reference_layer(const Weights& weights, const std::string& name, const Matrix& x,
                        const EncoderShape& shape) {
-  const auto apply = [&](const std::string& part, const Row& row) {
+  const auto apply = [&](const std::string& part, const Vector& row) {
     return testing::times(weights.matrix(name + part + ".weight"), row,
                           weights.row(name + part + ".bias"));
   };
-  const auto norm = [&](const std::string& part, const Row& row) {
+  const auto norm = [&](const std::string& part, const Vector& row) {
     return testing::norm(row, weights.row(name + part + ".weight"),
                          weights.row(name + part + ".bias"), shape.epsilon);
   };
   Matrix q, k, v;
-  for (const Row& row : x) {
+  for (const Vector& row : x) {
     q.push_back(apply("attention.self.query", row));
     k.push_back(apply("attention.self.key", row));
     v.push_back(apply("attention.self.value", row));
@@ -77,9 +77,9 @@ Matrix reference_layer(const Weights& weights, const std::string& name, const Ma
   }
   Matrix out;
   for (std::size_t t = 0; t < x.size(); ++t) {
-    const Row middle = norm("attention.output.LayerNorm",
-                            testing::plus(x[t], apply("attention.output.dense", mixed[t])));
-    Row inner = apply("intermediate.dense", middle);
+    const Vector middle = norm("attention.output.LayerNorm",
+                               testing::plus(x[t], apply("attention.output.dense", mixed[t])));
+    Vector inner = apply("intermediate.dense", middle);
     for (double& value : inner) value = testing::gelu(value);
     out.push_back(norm("output.LayerNorm", testing::plus(middle, apply("output.dense", inner))));
   }
@@ -90,10 +90,10 @@ Matrix reference_encoder(const Encoder& encoder, const std::vector<std::int64_t>
   const Weights weights(encoder);
   const Matrix words = weights.matrix("embeddings.word_embeddings.weight");
   const Matrix positions = weights.matrix("embeddings.position_embeddings.weight");
-  const Row type = weights.matrix("embeddings.token_type_embeddings.weight")[0];
+  const Vector type = weights.matrix("embeddings.token_type_embeddings.weight")[0];
   Matrix x;
   for (std::size_t t = 0; t < ids.size(); ++t) {
-    const Row sum =
+    const Vector sum =
         testing::plus(testing::plus(words[static_cast<std::size_t>(ids[t])], positions[t]), type);
     x.push_back(testing::norm(sum, weights.row("embeddings.LayerNorm.weight"),
                               weights.row("embeddings.LayerNorm.bias"), encoder->shape().epsilon));

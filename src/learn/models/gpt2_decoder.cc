@@ -41,7 +41,8 @@ Gpt2Decoder::Gpt2Decoder(const LanguageModelShape& shape, double dropout)
       layers_(register_module("blk", torch::nn::ModuleList())),
       norm_(register_module("output_norm", norm(shape.width))),
       mask_(causal_mask(shape.context)),
-      dropout_(dropout) {
+      dropout_(dropout),
+      pass_(shape) {
   torch::nn::init::normal_(words_->weight, 0, kSpread);
   torch::nn::init::normal_(positions_->weight, 0, kSpread);
   for (std::int64_t i = 0; i < shape.layers; ++i) layers_->push_back(Gpt2Layer(shape, dropout));
@@ -58,6 +59,41 @@ torch::Tensor Gpt2Decoder::hidden(const torch::Tensor& ids) {
 
 torch::Tensor Gpt2Decoder::scores(const torch::Tensor& hidden) {
   return torch::linear(hidden, words_->weight);
+}
+
+std::vector<torch::Tensor> Gpt2Decoder::weights_of_pass() const {
+  std::vector<torch::Tensor> out = {words_->weight, positions_->weight};
+  for (const auto& module : *layers_) {
+    const auto& layer = *module->as<Gpt2Layer>();
+    for (const bool attends : {true, false}) {
+      const auto& norm = attends ? layer.attn_norm : layer.ffn_norm;
+      const auto& in = attends ? layer.attn_qkv : layer.ffn_up;
+      const auto& back = attends ? layer.attn_output : layer.ffn_down;
+      if (in->adapted() || back->adapted()) return {};
+      out.insert(out.end(),
+                 {norm->weight, norm->bias, in->weight, in->bias, back->weight, back->bias});
+    }
+  }
+  out.insert(out.end(), {norm_->weight, norm_->bias});
+  return out;
+}
+
+std::optional<double> Gpt2Decoder::fused_gradients(const torch::Tensor& ids,
+                                                   const torch::Tensor& targets, double share) {
+  if ((is_training() && dropout_ > 0) || !pass_.takes(ids.size(1))) return std::nullopt;
+  const std::vector<torch::Tensor> weights = weights_of_pass();
+  if (weights.empty()) return std::nullopt;
+  std::vector<torch::Tensor> gradients;
+  const double loss = pass_.run(weights, ids, targets, share, gradients);
+  for (std::size_t i = 0; i < weights.size(); ++i) {
+    torch::Tensor& gradient = weights[i].mutable_grad();
+    if (gradient.defined()) {
+      gradient += gradients[i];
+    } else {
+      gradient = gradients[i];
+    }
+  }
+  return loss;
 }
 
 }  // namespace qiao::learn

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "learn/models/gpt2_pass.h"
 #include "learn/models/language_model.h"
 #include "learn/models/projection.h"
 
@@ -27,13 +28,20 @@ class Gpt2Decoder final : public LanguageModel {
   Gpt2Decoder(const LanguageModelShape& shape, double dropout);
   torch::Tensor hidden(const torch::Tensor& ids) override;
   torch::Tensor scores(const torch::Tensor& hidden) override;
+  // By Gpt2Pass, where nothing is dropped and there are no adapters.
+  std::optional<double> fused_gradients(const torch::Tensor& ids, const torch::Tensor& targets,
+                                        double share) override;
 
  private:
+  // In the order of Gpt2Part; empty where a layer has an adapter.
+  [[nodiscard]] std::vector<torch::Tensor> weights_of_pass() const;
+
   torch::nn::Embedding words_, positions_;
   torch::nn::ModuleList layers_;
   torch::nn::LayerNorm norm_;
   torch::Tensor mask_;
   double dropout_;
+  Gpt2Pass pass_;
 };
 
 }  // namespace qiao::learn

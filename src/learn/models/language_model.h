@@ -4,6 +4,7 @@
 #include <torch/torch.h>
 
 #include <memory>
+#include <optional>
 
 #include "learn/models/encoder.h"
 #include "learn/models/language_shape.h"
@@ -19,6 +20,13 @@ class LanguageModel : public torch::nn::Module {
   // [… , width] → scores of the next token, [… , vocabulary].
   virtual torch::Tensor scores(const torch::Tensor& hidden) = 0;
   torch::Tensor forward(const torch::Tensor& ids) { return scores(hidden(ids)); }
+  // The mean loss of `targets` [batch, tokens] times `share`, whose gradient is added to that of
+  // the weights, without autograd; nullopt where the model has no such short way.
+  virtual std::optional<double> fused_gradients(const torch::Tensor& ids,
+                                                const torch::Tensor& targets, double share) {
+    static_cast<void>(ids), static_cast<void>(targets), static_cast<void>(share);
+    return std::nullopt;
+  }
 };
 
 // With weights of chance: after torch::manual_seed() always the same.

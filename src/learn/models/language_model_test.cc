@@ -11,7 +11,7 @@ namespace qiao::learn {
 namespace {
 
 using testing::Matrix;
-using testing::Row;
+using testing::Vector;
 using Weights = testing::WeightRows;
 
 LanguageModelShape small_shape(Architecture architecture) {
@@ -40,7 +40,7 @@ std::shared_ptr<LanguageModel> make(Architecture architecture) {
 // One block of GPT-2 in plain loops.
 Matrix reference_block(const Weights& weights, const std::string& name, const Matrix& x) {
   Matrix fused;
-  for (const Row& row : x) {
+  for (const Vector& row : x) {
     fused.push_back(weights.linear(name + "attn_qkv", weights.norm(name + "attn_norm", row)));
   }
   const auto before = [](std::size_t t, std::size_t s) { return s <= t; };
@@ -55,8 +55,8 @@ Matrix reference_block(const Weights& weights, const std::string& name, const Ma
   }
   Matrix out;
   for (std::size_t t = 0; t < x.size(); ++t) {
-    const Row middle = testing::plus(x[t], weights.linear(name + "attn_output", mixed[t]));
-    Row inner = weights.linear(name + "ffn_up", weights.norm(name + "ffn_norm", middle));
+    const Vector middle = testing::plus(x[t], weights.linear(name + "attn_output", mixed[t]));
+    Vector inner = weights.linear(name + "ffn_up", weights.norm(name + "ffn_norm", middle));
     for (double& value : inner) value = testing::gelu(value);
     out.push_back(testing::plus(middle, weights.linear(name + "ffn_down", inner)));
   }
@@ -76,8 +76,8 @@ TEST(Transformer, EqualsTheReferenceInDoublePrecision) {
   for (const char* name : {"blk.0.", "blk.1."}) x = reference_block(weights, name, x);
   const torch::Tensor scores = model->forward(torch::tensor(ids).unsqueeze(0))[0];
   for (std::size_t t = 0; t < ids.size(); ++t) {
-    const Row last = weights.norm("output_norm", x[t]);
-    const Row expected = testing::times(words, last, Row(words.size(), 0));
+    const Vector last = weights.norm("output_norm", x[t]);
+    const Vector expected = testing::times(words, last, Vector(words.size(), 0));
     for (std::size_t v = 0; v < expected.size(); ++v) {
       EXPECT_NEAR(scores[static_cast<std::int64_t>(t)][static_cast<std::int64_t>(v)].item<double>(),
                   expected[v], 1e-9);

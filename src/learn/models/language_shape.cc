@@ -10,6 +10,23 @@ constexpr std::int64_t kSideMax = 1 << 18;
 constexpr std::int64_t kLayersMax = 1024;
 constexpr std::int64_t kInnerStep = 32;  // a quantised row comes in blocks of 32
 
+Status check_layers(const LanguageModelShape& shape) {
+  if (!shape.is_uneven() && shape.layer_kv_heads.empty() && shape.layer_inner.empty()) return {};
+  const auto layers = static_cast<std::size_t>(shape.layers);
+  bool fits = shape.architecture == Architecture::kLlama && shape.layer_heads.size() == layers &&
+              shape.layer_kv_heads.size() == layers && shape.layer_inner.size() == layers;
+  for (std::size_t i = 0; fits && i < layers; ++i) {
+    const std::int64_t heads = shape.layer_heads[i];
+    const std::int64_t shared = shape.layer_kv_heads[i];
+    fits = shared >= 1 && heads >= shared && heads % shared == 0 && heads <= shape.heads &&
+           shape.layer_inner[i] >= 1 && shape.layer_inner[i] <= kSideMax;
+  }
+  return fits ? Status()
+              : invalid_argument(
+                    "the sizes of the single layers do not fit: a llama has as many as "
+                    "layers, and heads a multiple of those of keys and values");
+}
+
 Status check_llama(const LanguageModelShape& shape) {
   if (shape.kv_heads < 1 || shape.heads % shape.kv_heads != 0) {
     return invalid_argument("the heads must be a multiple of the heads of keys and values");
@@ -20,8 +37,19 @@ Status check_llama(const LanguageModelShape& shape) {
   if (shape.inner < 1 || shape.inner > kSideMax) {
     return invalid_argument("the feed-forward width must be 1 to 262,144");
   }
+  QIAO_TRY(check_layers(shape));
   const bool sane = shape.epsilon > 0 && shape.epsilon < 1 && shape.rope_base >= 1;
   return sane ? Status() : invalid_argument("the norm's epsilon or the rotary base is impossible");
+}
+
+std::vector<std::int64_t> sizes_of(const Json& json, std::string_view name) {
+  std::vector<std::int64_t> sizes;
+  const auto found = json.find(name);
+  if (found == json.end() || !found->is_array()) return sizes;
+  for (const Json& size : *found) {
+    sizes.push_back(size.is_number_integer() ? size.get<std::int64_t>() : 0);
+  }
+  return sizes;
 }
 
 }  // namespace
@@ -95,6 +123,11 @@ Json to_json(const LanguageModelShape& shape) {
   json["epsilon"] = shape.epsilon;
   json["rope_base"] = shape.rope_base;
   json["tied"] = shape.tied;
+  if (shape.is_uneven()) {
+    json["layer_heads"] = shape.layer_heads;
+    json["layer_kv_heads"] = shape.layer_kv_heads;
+    json["layer_inner"] = shape.layer_inner;
+  }
   return json;
 }
 
@@ -112,6 +145,9 @@ Result<LanguageModelShape> language_shape_of(const Json& json) {
   shape.epsilon = json_number(json, "epsilon").value_or(shape.epsilon);
   shape.rope_base = json_number(json, "rope_base").value_or(shape.rope_base);
   shape.tied = json_bool(json, "tied").value_or(true);
+  shape.layer_heads = sizes_of(json, "layer_heads");
+  shape.layer_kv_heads = sizes_of(json, "layer_kv_heads");
+  shape.layer_inner = sizes_of(json, "layer_inner");
   shape = completed(shape);
   QIAO_TRY(check_shape(shape));
   return shape;

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string_view>
+#include <vector>
 
 #include "base/json.h"
 #include "base/result.h"
@@ -39,6 +41,22 @@ struct LanguageModelShape {
   double epsilon = 1e-5;      // of the norms
   double rope_base = 10'000;
   bool tied = true;  // the word table is also the output's
+  // Of llama alone: what pruning left in each layer; empty: as above. A head stays width / heads
+  // wide. GGUF's name of such a decoder is `deci`.
+  std::vector<std::int64_t> layer_heads;
+  std::vector<std::int64_t> layer_kv_heads;
+  std::vector<std::int64_t> layer_inner;
+
+  [[nodiscard]] bool is_uneven() const { return !layer_heads.empty(); }
+  [[nodiscard]] std::int64_t heads_of(std::size_t layer) const {
+    return is_uneven() ? layer_heads[layer] : heads;
+  }
+  [[nodiscard]] std::int64_t kv_heads_of(std::size_t layer) const {
+    return is_uneven() ? layer_kv_heads[layer] : kv_heads;
+  }
+  [[nodiscard]] std::int64_t inner_of(std::size_t layer) const {
+    return is_uneven() ? layer_inner[layer] : inner;
+  }
 };
 // With what is 0 chosen from the rest.
 LanguageModelShape completed(LanguageModelShape shape);

@@ -5,21 +5,23 @@
 
 namespace qiao::learn {
 
-LlamaLayerImpl::LlamaLayerImpl(const LanguageModelShape& shape, double dropout)
-    : heads_(shape.heads), kv_heads_(shape.kv_heads), dropout_(dropout) {
+LlamaLayerImpl::LlamaLayerImpl(const LanguageModelShape& shape, std::size_t layer, double dropout)
+    : heads_(shape.heads_of(layer)), kv_heads_(shape.kv_heads_of(layer)), dropout_(dropout) {
   const std::int64_t width = shape.width;
-  const std::int64_t shared = width / shape.heads * shape.kv_heads;
+  const std::int64_t mixed = width / shape.heads * heads_;
+  const std::int64_t shared = width / shape.heads * kv_heads_;
+  const std::int64_t inner = shape.inner_of(layer);
   const bool bias = shape.architecture == Architecture::kQwen2;
   const double residual = residual_spread(shape.layers);
   attn_norm = register_module("attn_norm", RmsNorm(width, shape.epsilon));
-  attn_q = register_module("attn_q", Projection(width, width, bias, kSpread));
+  attn_q = register_module("attn_q", Projection(width, mixed, bias, kSpread));
   attn_k = register_module("attn_k", Projection(width, shared, bias, kSpread));
   attn_v = register_module("attn_v", Projection(width, shared, bias, kSpread));
-  attn_output = register_module("attn_output", Projection(width, width, false, residual));
+  attn_output = register_module("attn_output", Projection(mixed, width, false, residual));
   ffn_norm = register_module("ffn_norm", RmsNorm(width, shape.epsilon));
-  ffn_gate = register_module("ffn_gate", Projection(width, shape.inner, false, kSpread));
-  ffn_up = register_module("ffn_up", Projection(width, shape.inner, false, kSpread));
-  ffn_down = register_module("ffn_down", Projection(shape.inner, width, false, residual));
+  ffn_gate = register_module("ffn_gate", Projection(width, inner, false, kSpread));
+  ffn_up = register_module("ffn_up", Projection(width, inner, false, kSpread));
+  ffn_down = register_module("ffn_down", Projection(inner, width, false, residual));
 }
 
 torch::Tensor LlamaLayerImpl::forward(torch::Tensor x, const Rotary& rotary,
@@ -48,7 +50,9 @@ LlamaDecoder::LlamaDecoder(const LanguageModelShape& shape, double dropout)
                                                          : RotaryPairs::kAdjacent),
       dropout_(dropout) {
   torch::nn::init::normal_(words_->weight, 0, kSpread);
-  for (std::int64_t i = 0; i < shape.layers; ++i) layers_->push_back(LlamaLayer(shape, dropout));
+  for (std::size_t i = 0; i < static_cast<std::size_t>(shape.layers); ++i) {
+    layers_->push_back(LlamaLayer(shape, i, dropout));
+  }
   if (shape.tied) return;
   output_ = register_module("output", Projection(shape.width, shape.vocabulary, false, kSpread));
 }

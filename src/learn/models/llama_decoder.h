@@ -13,7 +13,7 @@ namespace qiao::learn {
 // 2020); each normed first, then added to its input.
 class LlamaLayerImpl : public torch::nn::Module {
  public:
-  LlamaLayerImpl(const LanguageModelShape& shape, double dropout);
+  LlamaLayerImpl(const LanguageModelShape& shape, std::size_t layer, double dropout);
   torch::Tensor forward(torch::Tensor x, const Rotary& rotary, const Rotary::Turn& turn,
                         const torch::Tensor& mask);
 

@@ -12,7 +12,7 @@ namespace qiao::learn {
 namespace {
 
 using testing::Matrix;
-using testing::Row;
+using testing::Vector;
 using testing::WeightRows;
 
 constexpr std::size_t kHeads = 4;
@@ -45,10 +45,10 @@ std::shared_ptr<LanguageModel> make(const LanguageModelShape& shape) {
 }
 
 // Llama's arithmetic once more, in plain loops, after the papers alone.
-Row rms(const Row& x, const Row& weight) {
+Vector rms(const Vector& x, const Vector& weight) {
   double squares = 0;
   for (const double value : x) squares += value * value;
-  Row out = x;
+  Vector out = x;
   for (std::size_t i = 0; i < x.size(); ++i) {
     out[i] *= weight[i] / std::sqrt(squares / double(x.size()) + 1e-3);
   }
@@ -56,8 +56,8 @@ Row rms(const Row& x, const Row& weight) {
 }
 
 // Turns the pairs of one head at place `t` as complex numbers.
-Row turned(const Row& x, std::size_t t, bool halves) {
-  Row out = x;
+Vector turned(const Vector& x, std::size_t t, bool halves) {
+  Vector out = x;
   const std::size_t pairs = x.size() / 2;
   for (std::size_t i = 0; i < pairs; ++i) {
     const std::size_t a = halves ? i : 2 * i;
@@ -78,8 +78,8 @@ Matrix head_of(const Matrix& x, std::size_t head, bool turns, bool halves) {
 Matrix reference_block(const WeightRows& weights, const std::string& name, const Matrix& x,
                        bool halves) {
   Matrix query, key, value;
-  for (const Row& row : x) {
-    const Row normed = rms(row, weights.row(name + "attn_norm.weight"));
+  for (const Vector& row : x) {
+    const Vector normed = rms(row, weights.row(name + "attn_norm.weight"));
     query.push_back(weights.linear(name + "attn_q", normed));
     key.push_back(weights.linear(name + "attn_k", normed));
     value.push_back(weights.linear(name + "attn_v", normed));
@@ -97,10 +97,10 @@ Matrix reference_block(const WeightRows& weights, const std::string& name, const
   }
   Matrix out;
   for (std::size_t t = 0; t < x.size(); ++t) {
-    const Row middle = testing::plus(x[t], weights.linear(name + "attn_output", mixed[t]));
-    const Row normed = rms(middle, weights.row(name + "ffn_norm.weight"));
-    Row inner = weights.linear(name + "ffn_gate", normed);
-    const Row up = weights.linear(name + "ffn_up", normed);
+    const Vector middle = testing::plus(x[t], weights.linear(name + "attn_output", mixed[t]));
+    const Vector normed = rms(middle, weights.row(name + "ffn_norm.weight"));
+    Vector inner = weights.linear(name + "ffn_gate", normed);
+    const Vector up = weights.linear(name + "ffn_up", normed);
     for (std::size_t i = 0; i < inner.size(); ++i) inner[i] *= up[i] / (1 + std::exp(-inner[i]));
     out.push_back(testing::plus(middle, weights.linear(name + "ffn_down", inner)));
   }
@@ -119,8 +119,8 @@ void expect_reference(const LanguageModelShape& shape) {
   const Matrix output = shape.tied ? words : weights.matrix("output.weight");
   const torch::Tensor scores = model->forward(torch::tensor(ids).unsqueeze(0))[0];
   for (std::size_t t = 0; t < ids.size(); ++t) {
-    const Row last = rms(x[t], weights.row("output_norm.weight"));
-    const Row expected = testing::times(output, last, Row(output.size(), 0));
+    const Vector last = rms(x[t], weights.row("output_norm.weight"));
+    const Vector expected = testing::times(output, last, Vector(output.size(), 0));
     const torch::Tensor got = scores[static_cast<std::int64_t>(t)];
     for (std::size_t v = 0; v < expected.size(); ++v) {
       ASSERT_NEAR(got[static_cast<std::int64_t>(v)].item<double>(), expected[v], 1e-9)

@@ -18,9 +18,15 @@ TextModelImpl::TextModelImpl(const EncoderShape& shape, Task task, std::int64_t 
 }
 
 TextOutput TextModelImpl::run(const torch::Tensor& ids, const torch::Tensor& present,
-                              const torch::Tensor& segments) {
-  const torch::Tensor x = task_ == Task::kTag ? encoder(ids, present, segments)
-                                              : encoder->vectors(ids, present, segments);
+                              const torch::Tensor& segments, Relations* seen) {
+  torch::Tensor x;
+  if (task_ == Task::kTag) {
+    x = encoder(ids, present, segments, seen);
+  } else if (seen != nullptr) {  // the relations of all tokens are wanted
+    x = pool(encoder(ids, present, segments, seen), present, encoder->shape().pooling);
+  } else {
+    x = encoder->vectors(ids, present, segments);
+  }
   return {head(drop(x, dropout_, is_training())), x};
 }
 

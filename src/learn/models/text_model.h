@@ -19,8 +19,9 @@ struct TextOutput {
 class TextModelImpl : public torch::nn::Module {
  public:
   TextModelImpl(const EncoderShape& shape, Task task, std::int64_t labels, double dropout);
+  // `seen` as Encoder's forward() takes it.
   TextOutput run(const torch::Tensor& ids, const torch::Tensor& present,
-                 const torch::Tensor& segments = {});
+                 const torch::Tensor& segments = {}, Relations* seen = nullptr);
   // The scores of run() alone.
   torch::Tensor forward(const torch::Tensor& ids, const torch::Tensor& present,
                         const torch::Tensor& segments = {});

@@ -62,12 +62,14 @@ inline std::string letter_pairs(int count, std::uint64_t seed) {
 
 // In `folder`: `base`, an encoder of chance weights over these letters, and `train.jsonl` and
 // `dev.jsonl`.
-inline void write_letters_base(const TempFolder& folder, std::int64_t layers) {
+inline void write_letters_base(const TempFolder& folder, std::int64_t layers,
+                               std::int64_t width = 16, std::int64_t inner = 32,
+                               std::int64_t heads = 2) {
   EncoderShape shape;
   shape.layers = layers;
-  shape.width = 16;
-  shape.inner = 32;
-  shape.heads = 2;
+  shape.width = width;
+  shape.inner = inner;
+  shape.heads = heads;
   shape.positions = 32;
   shape.vocabulary = 10;
   const auto tokenizer =

@@ -11,29 +11,29 @@ namespace qiao::learn::testing {
 // BERT's arithmetic once more, in double precision and plain loops, after the papers alone
 // (Vaswani et al. 2017; Devlin et al. 2019; GELU by tanh: Hendrycks and Gimpel 2016). It shares no
 // line with the code under test.
-using Row = std::vector<double>;
-using Matrix = std::vector<Row>;  // one row a token
+using Vector = std::vector<double>;
+using Matrix = std::vector<Vector>;  // one row a token
 
-inline Row times(const Matrix& weight, const Row& x, const Row& bias) {
-  Row out = bias;
+inline Vector times(const Matrix& weight, const Vector& x, const Vector& bias) {
+  Vector out = bias;
   for (std::size_t r = 0; r < weight.size(); ++r) {
     for (std::size_t c = 0; c < x.size(); ++c) out[r] += weight[r][c] * x[c];
   }
   return out;
 }
 
-inline Row plus(const Row& a, const Row& b) {
-  Row out = a;
+inline Vector plus(const Vector& a, const Vector& b) {
+  Vector out = a;
   for (std::size_t i = 0; i < b.size(); ++i) out[i] += b[i];
   return out;
 }
 
-inline Row norm(const Row& x, const Row& weight, const Row& bias, double epsilon) {
+inline Vector norm(const Vector& x, const Vector& weight, const Vector& bias, double epsilon) {
   double mean = 0;
   for (const double value : x) mean += value / double(x.size());
   double variance = 0;
   for (const double value : x) variance += (value - mean) * (value - mean) / double(x.size());
-  Row out(x.size());
+  Vector out(x.size());
   for (std::size_t i = 0; i < x.size(); ++i) {
     out[i] = (x[i] - mean) / std::sqrt(variance + epsilon) * weight[i] + bias[i];
   }
@@ -50,7 +50,7 @@ template <class Visible>
 Matrix attend(const Matrix& q, const Matrix& k, const Matrix& v, const Visible& visible) {
   Matrix out;
   for (std::size_t t = 0; t < q.size(); ++t) {
-    Row score(k.size(), -std::numeric_limits<double>::infinity());
+    Vector score(k.size(), -std::numeric_limits<double>::infinity());
     double sum = 0;
     for (std::size_t s = 0; s < k.size(); ++s) {
       if (!visible(t, s)) continue;
@@ -59,7 +59,7 @@ Matrix attend(const Matrix& q, const Matrix& k, const Matrix& v, const Visible& 
       score[s] = std::exp(dot / std::sqrt(double(q[t].size())));
       sum += score[s];
     }
-    Row mixed(v[0].size(), 0);
+    Vector mixed(v[0].size(), 0);
     for (std::size_t s = 0; s < k.size(); ++s) {
       if (!visible(t, s)) continue;
       for (std::size_t i = 0; i < mixed.size(); ++i) mixed[i] += score[s] / sum * v[s][i];
@@ -72,7 +72,7 @@ Matrix attend(const Matrix& q, const Matrix& k, const Matrix& v, const Visible& 
 // The columns of one head.
 inline Matrix columns(const Matrix& x, std::size_t begin, std::size_t count) {
   Matrix out;
-  for (const Row& row : x) {
+  for (const Vector& row : x) {
     const auto first = row.begin() + static_cast<std::ptrdiff_t>(begin);
     out.emplace_back(first, first + static_cast<std::ptrdiff_t>(count));
   }

@@ -16,7 +16,7 @@ class WeightRows {
   explicit WeightRows(const LanguageModel& model) {
     for (const auto& [name, tensor] : weights_of(model)) tensors_.emplace(name, tensor);
   }
-  Row row(const std::string& name) const { return row_of(tensors_.at(name)); }
+  Vector row(const std::string& name) const { return row_of(tensors_.at(name)); }
   Matrix matrix(const std::string& name) const {
     Matrix out;
     for (std::int64_t r = 0; r < tensors_.at(name).size(0); ++r) {
@@ -24,17 +24,17 @@ class WeightRows {
     }
     return out;
   }
-  Row linear(const std::string& name, const Row& x) const {
+  Vector linear(const std::string& name, const Vector& x) const {
     const Matrix weight = matrix(name + ".weight");
     const bool biased = tensors_.contains(name + ".bias");
-    return times(weight, x, biased ? row(name + ".bias") : Row(weight.size(), 0));
+    return times(weight, x, biased ? row(name + ".bias") : Vector(weight.size(), 0));
   }
-  Row norm(const std::string& name, const Row& x) const {
+  Vector norm(const std::string& name, const Vector& x) const {
     return testing::norm(x, row(name + ".weight"), row(name + ".bias"), 1e-5);
   }
 
  private:
-  static Row row_of(const torch::Tensor& tensor) {
+  static Vector row_of(const torch::Tensor& tensor) {
     const torch::Tensor wide = tensor.detach().contiguous();
     return {wide.data_ptr<double>(), wide.data_ptr<double>() + wide.numel()};
   }

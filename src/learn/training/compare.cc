@@ -3,8 +3,7 @@
 
 #include <cstdlib>
 
-#include "learn/data/gzip_reader.h"
-#include "learn/data/text_codec.h"
+#include "learn/data/token_corpus.h"
 #include "learn/evaluation/curve_chart.h"
 
 namespace qiao::learn {
@@ -43,9 +42,12 @@ Result<LanguageModelShape> shape_of_size(LanguageModelShape shape, std::int64_t 
 
 Result<std::vector<Contestant>> compare(Disk& disk, const CompareOptions& options,
                                         Progress& progress, const std::atomic<bool>& stop) {
-  QIAO_ASSIGN(const std::string text, read_gzip_file(options.each.text, kTextBytesMax));
-  QIAO_ASSIGN(Characters characters, Characters::of_text(text));
-  const CharacterCodec codec(std::move(characters));
+  std::int64_t vocabulary = 0;
+  {
+    QIAO_ASSIGN(const CorpusSource source, CorpusSource::open(options.each.text));
+    QIAO_ASSIGN(const auto codec, source.codec(options.each.tokenizer));
+    vocabulary = codec->size();
+  }
   QIAO_TRY(disk.make_directories(options.each.out));
   std::vector<Contestant> table;
   std::vector<Curve> curves;
@@ -53,7 +55,7 @@ Result<std::vector<Contestant>> compare(Disk& disk, const CompareOptions& option
     PretrainOptions own = options.each;
     own.out.append("/").append(name_of(architecture));
     own.shape.architecture = architecture;
-    own.shape.vocabulary = codec.size();
+    own.shape.vocabulary = vocabulary;
     QIAO_ASSIGN(own.shape, shape_of_size(own.shape, options.weights));
     QIAO_ASSIGN(const Json card, pretrain(disk, own, progress, stop));
     table.push_back({std::string(name_of(architecture)), own.shape.width,

@@ -15,17 +15,23 @@ namespace qiao::learn {
 struct DistilOptions {
   std::string teacher;      // a bundle of the task classify
   std::int64_t layers = 2;  // of the student
-  double lost_max = 1;      // points of accuracy the student may lose on dev; negative: any
+  std::int64_t width = 0;   // of the student, a multiple of the width of a head; 0: the teacher's
+  std::int64_t inner = 0;   // of the student; 0: the teacher's
+  bool table = false;       // no layers at all: a vector for each token, their mean, and the head
+  double relations = 1;     // weight of MiniLM's relations; 0: none
+  double allow_loss = 1;    // points of accuracy the student may lose on dev; negative: any
   FinetuneOptions train;    // train, dev, out and how to learn; `base` and `task` are the teacher's
 };
 
-// Trains a student with fewer layers to answer as the teacher does: it begins with some of the
-// teacher's layers, evenly spread and with the last, and learns from labels, from the teacher's
-// softened answers (Hinton et al. 2015) and from the vectors it gives the texts. Writes the student
-// as a bundle and tells both on dev: accuracy, time a text, bytes. `precondition` when it lost more
-// than `lost_max` points: the bundle is then in `out`.refused.
+// Trains a smaller student to answer as the teacher does. It begins with a part of the teacher:
+// some of its layers, evenly spread and with the last; of a narrower one the most important
+// columns, heads and neurons (importance.h); of a table the teacher's vector of each token alone.
+// It learns from labels, from the teacher's softened answers (Hinton et al. 2015), from its
+// relations between tokens (teacher.h), and, where it is as wide, from the vectors it gives the
+// texts. Measures both as they are served and writes the student when it passes the gate
+// (shrink.h).
 //
-// Returns {"teacher": {accuracy, bytes, ms_per_text}, "student": {…}, "kept", "faster"}.
+// Returns what measure_shrunk() tells.
 Result<Json> distil(Disk& disk, const DistilOptions& options, Progress& progress,
                     const std::atomic<bool>& stop);
 

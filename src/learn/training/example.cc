@@ -2,10 +2,10 @@
 #include "learn/training/example.h"
 
 #include <cmath>
-#include <cstdio>
 #include <vector>
 
 #include "base/i18n.h"
+#include "learn/commands/progress.h"
 #include "learn/data/examples.h"
 #include "learn/files/base_model.h"
 #include "learn/models/text_model.h"
@@ -24,12 +24,6 @@ const char* const kLearnt[] = {"你好，请问有什么可以帮助您的？", 
                                "我今天生日，能帮我庆祝一下吗？"};
 const char* const kOthers[] = {"您好，需要我帮您做点什么吗？", "后天会下雨吗？",
                                "今天是我过生日，一起庆祝好不好？"};
-
-std::string fixed(double value) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%.4f", value);
-  return text;
-}
 
 // The model with its two sets of texts.
 class ArticleExample {
@@ -69,10 +63,10 @@ class ArticleExample {
     show_token_outputs();
     show_one_output();
     ExampleResult result;
-    say(Text::kLearnOriginalRate, {fixed(kOriginalRate)});
+    say(Text::kLearnOriginalRate, {fixed_text(kOriginalRate, 4)});
     QIAO_TRY(train(kOriginalRate, options_.epochs, result));
-    say(Text::kLearnOriginalGuess, {fixed(std::log(double(kClasses)))});
-    print_("Test Loss (training set): " + fixed(mean_loss(learnt_, nullptr)));
+    say(Text::kLearnOriginalGuess, {fixed_text(std::log(double(kClasses)), 4)});
+    print_("Test Loss (training set): " + fixed_text(mean_loss(learnt_, nullptr), 4));
     say(Text::kLearnOriginalTest);
     test(result);
     say(Text::kLearnOriginalUnused);
@@ -111,7 +105,7 @@ class ArticleExample {
       result.last_loss = sum / double(learnt_.size());
       if (epoch == 1) result.first_loss = result.last_loss;
       print_("Epoch [" + std::to_string(epoch) + "/" + std::to_string(epochs) +
-             "], Loss: " + fixed(result.last_loss));
+             "], Loss: " + fixed_text(result.last_loss, 4));
     }
     return {};
   }
@@ -133,7 +127,7 @@ class ArticleExample {
 
   void test(ExampleResult& result) {
     result.test_loss = mean_loss(others_, &result.test_right);
-    print_("Test Loss: " + fixed(result.test_loss));
+    print_("Test Loss: " + fixed_text(result.test_loss, 4));
     say(Text::kLearnExampleRight, {std::to_string(result.test_right)});
   }
 
@@ -142,7 +136,7 @@ class ArticleExample {
     try {
       const torch::Tensor loss =
           torch::nn::functional::cross_entropy(scores, torch::tensor({label}));
-      print_("  label " + std::to_string(label) + ": Loss: " + fixed(loss.item<double>()));
+      print_("  label " + std::to_string(label) + ": Loss: " + fixed_text(loss.item<double>(), 4));
     } catch (const c10::Error& fault) {
       print_("  label " + std::to_string(label) + ": " + fault.what_without_backtrace());
     }

@@ -11,6 +11,7 @@
 
 #include "base/i18n.h"
 #include "learn/files/base_model.h"
+#include "learn/files/model_card.h"
 #include "learn/training/finetuner.h"
 #include "learn/training/seeds.h"
 
@@ -126,7 +127,7 @@ Result<Json> train_best_of_seeds(const Place& place, const FinetuneOptions& opti
   }
   best["seeds"] = std::move(tried);
   const std::string& kept = folders[best_at];
-  QIAO_TRY(write_file_atomic(place.disk, kept + "/card.json", dump_json(best, 2) + "\n"));
+  QIAO_TRY(write_card(place.disk, kept, best));
   QIAO_TRY(place.disk.rename(kept, options.out));
   for (const std::string& folder : folders) forget(folder);
   return best;
@@ -207,7 +208,7 @@ Result<Json> finetune(Disk& disk, const FinetuneOptions& options, Progress& prog
   QIAO_ASSIGN(Json card, train_best_of_seeds(place, options, rows));
   if (folds.is_null()) return card;
   card["folds"] = std::move(folds);
-  QIAO_TRY(write_file_atomic(disk, options.out + "/card.json", dump_json(card, 2) + "\n"));
+  QIAO_TRY(write_card(disk, options.out, card));
   return card;
 }
 

@@ -12,6 +12,7 @@
 #include "base/i18n.h"
 #include "learn/data/examples.h"
 #include "learn/evaluation/calibration.h"
+#include "learn/files/model_card.h"
 #include "learn/training/precision.h"
 #include "learn/training/seeds.h"
 
@@ -19,8 +20,7 @@ namespace qiao::learn {
 namespace {
 
 constexpr std::size_t kBatchTokens = 4096;
-constexpr std::size_t kDevTexts = 64;  // in one batch
-constexpr double kRateFloor = 0.02;    // of the highest, at the end
+constexpr double kRateFloor = 0.02;  // of the highest, at the end
 // How many examples a run sees whose length is not told: many labels need more, and a head for
 // every piece more than one for the text.
 constexpr double kExamplesWanted = 20'000;
@@ -111,7 +111,7 @@ Result<Json> Finetuner::run() {
   if (options_.task != Task::kTag) {
     QIAO_ASSIGN(made["calibration"], calibration());
   }
-  QIAO_TRY(write_file_atomic(disk_, folder_.path() + "/card.json", dump_json(made, 2) + "\n"));
+  QIAO_TRY(write_card(disk_, folder_.path(), made));
   QIAO_TRY(folder_.publish());
   return made;
 }
@@ -235,7 +235,9 @@ void Finetuner::learn_against_push(const Batch& batch, const Chosen& chosen) {
 
 torch::Tensor Finetuner::loss_of(const Batch& batch, const Chosen& chosen) {
   const Bfloat16Scope scope(options_.bfloat16);
-  const TextOutput output = start_.bundle.model->run(batch.ids, batch.present, batch.segments);
+  Relations seen;
+  const TextOutput output = start_.bundle.model->run(batch.ids, batch.present, batch.segments,
+                                                     start_.teacher.more ? &seen : nullptr);
   const torch::Tensor scores = output.scores.to(torch::kFloat);
   namespace F = torch::nn::functional;
   auto how =
@@ -243,7 +245,8 @@ torch::Tensor Finetuner::loss_of(const Batch& batch, const Chosen& chosen) {
   if (class_weights_.defined()) how.weight(class_weights_);
   const torch::Tensor own = F::cross_entropy(scores.flatten(0, -2), batch.targets.flatten(), how);
   if (!start_.teacher.scores.defined()) return own;
-  return (1 - kTeacherPart) * own + teacher_loss(output, chosen);
+  const torch::Tensor taught = (1 - kTeacherPart) * own + teacher_loss(output, chosen);
+  return start_.teacher.more ? taught + start_.teacher.more(batch, seen) : taught;
 }
 
 torch::Tensor Finetuner::teacher_loss(const TextOutput& output, const Chosen& chosen) {
@@ -253,9 +256,11 @@ torch::Tensor Finetuner::teacher_loss(const TextOutput& output, const Chosen& ch
   const torch::Tensor answers =
       torch::kl_div(torch::log_softmax(given, -1), torch::softmax(wanted, -1), at::Reduction::Sum) /
       double(chosen.size());
+  const torch::Tensor softly = kTeacherPart * kTemperature * kTemperature * answers;
+  if (!start_.teacher.vectors.defined()) return softly;
   const torch::Tensor near = torch::cosine_similarity(
       output.vectors.to(torch::kFloat), start_.teacher.vectors.index_select(0, rows), -1);
-  return kTeacherPart * kTemperature * kTemperature * answers + kVectorPart * (1 - near.mean());
+  return softly + kVectorPart * (1 - near.mean());
 }
 
 Error Finetuner::not_a_number(const Chosen& chosen) const {
@@ -280,6 +285,9 @@ Status Finetuner::end_epoch() {
   const bool best =
       quality(*report, options_.task) > json_number(state_.notes, "best").value_or(-1);
   note_epoch(*report, best);
+  QIAO_TRY(folder_.tell(state_.step, {{"loss/train", epoch_loss_},
+                                      {"loss/dev", report->loss},
+                                      {"quality/dev", quality(*report, options_.task)}}));
   state_.epoch += 1;
   state_.batch_in_epoch = 0;
   state_.notes["epoch_loss"] = 0.0;
@@ -309,7 +317,7 @@ Result<Json> Finetuner::calibration() {
   const auto rows = static_cast<std::int64_t>(exam_.examples.size());
   const torch::Tensor scores = torch::zeros({rows, best.model->head->weight.size(0)});
   const torch::Tensor targets = torch::zeros({rows}, torch::kLong);
-  for (const auto& chosen : plan_batches_in_order(exam_.examples, kDevTexts, kBatchTokens)) {
+  for (const auto& chosen : plan_batches_in_order(exam_.examples, kAskedTexts, kAskedTokens)) {
     const Batch batch = make_batch(exam_.examples, chosen, options_.task, best.tokenizer.pad());
     const torch::Tensor places =
         torch::tensor(std::vector<std::int64_t>(chosen.begin(), chosen.end()));

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <atomic>
+#include <functional>
 #include <vector>
 
 #include "learn/evaluation/evaluate.h"
@@ -15,7 +16,9 @@ namespace qiao::learn {
 // What a student learns from besides the labels: a teacher's answers to the training rows.
 struct TeacherAnswers {
   torch::Tensor scores;   // [rows, labels], before the softmax; undefined: there is no teacher
-  torch::Tensor vectors;  // [rows, width] of the texts
+  torch::Tensor vectors;  // [rows, width] of the texts; undefined: another width than the student's
+  // More to learn, from a batch and what the student's last attention computed; may be empty.
+  std::function<torch::Tensor(const Batch& batch, const Relations& seen)> more;
 };
 
 // What a run starts from.

@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
-#include <cstdio>
 #include <filesystem>
 #include <utility>
 
@@ -16,6 +15,7 @@
 #include "base/random.h"
 #include "learn/data/conversations.h"
 #include "learn/files/decoder_gguf.h"
+#include "learn/files/model_card.h"
 #include "learn/files/tensor_file.h"
 #include "learn/training/optimiser.h"
 #include "learn/training/precision.h"
@@ -31,12 +31,6 @@ using Row = std::vector<model::TaughtToken>;
 constexpr const char* kBestFile = "/adapter.safetensors";
 constexpr std::size_t kDevShare = 20;
 constexpr std::size_t kWindowBatches = 16;  // within which rows of like length come together
-
-std::string fixed(double value) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%.4f", value);
-  return text;
-}
 
 struct Lessons {
   std::string train_sha256;
@@ -216,8 +210,9 @@ class Instructor {
     const double best = json_number(state_.notes, "best").value_or(-1);
     state_.epoch = state_.step / per_epoch_;
     state_.notes["curve"].push_back({{"step", state_.step}, {"loss", loss_}, {"dev_loss", loss}});
+    QIAO_TRY(folder_.tell(state_.step, {{"loss/train", loss_}, {"loss/dev", loss}}));
     progress_.note(tr(progress_.language(), Text::kLearnInstructEpoch,
-                      {std::to_string(state_.epoch), fixed(loss_), fixed(loss)}));
+                      {std::to_string(state_.epoch), fixed_text(loss_, 4), fixed_text(loss, 4)}));
     if (best >= 0 && loss >= best) return {};
     state_.notes["best"] = loss;
     state_.notes["best_epoch"] = state_.epoch;
@@ -255,7 +250,7 @@ class Instructor {
     QIAO_TRY(export_decoder(disk_, folder_.path() + "/model.gguf", base_.bundle, GgufNumbers::kHalf,
                             name));
     const Json written = card();
-    QIAO_TRY(write_file_atomic(disk_, folder_.path() + "/card.json", dump_json(written, 2) + "\n"));
+    QIAO_TRY(write_card(disk_, folder_.path(), written));
     QIAO_TRY(disk_.remove(folder_.path() + kBestFile));
     QIAO_TRY(folder_.publish());
     return written;

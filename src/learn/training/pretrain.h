@@ -9,14 +9,16 @@
 #include "base/json.h"
 #include "learn/commands/progress.h"
 #include "learn/models/language_model.h"
+#include "learn/training/ranks.h"
 
 namespace qiao::learn {
 
 // The defaults are nanoGPT's published configuration for a CPU
 // (github.com/karpathy/nanoGPT, README: Shakespeare characters, validation loss 1.88).
 struct PretrainOptions {
-  std::string text;          // a file of plain text, perhaps gzipped
+  std::string text;          // a file of plain text, perhaps gzipped, or a folder of tokens
   std::string separator;     // what stands between documents in it; "": nothing
+  std::string tokenizer;     // a folder that `train tokenizer` made; "": the text's characters
   std::string out;           // the bundle's folder; must not exist
   std::string base;          // a decoder to go on from; "": from nothing
   LanguageModelShape shape;  // its vocabulary is the text's characters; with a base only `context`
@@ -30,22 +32,26 @@ struct PretrainOptions {
   double held_out = 0.1;      // the end of the text, for validation
   std::int64_t written = 40;  // tokens the model writes at each look, for people to see
   std::int64_t seed = 1;
-  std::int64_t stop_after = 0;  // save and stop after this many steps in all; 0: never
+  std::int64_t look_every = 200;  // steps between looks at the held-out text
+  std::int64_t patience = 0;      // looks without a better loss that end it; 0: never
+  std::int64_t stop_after = 0;    // save and stop after this many steps in all; 0: never
   bool bfloat16 = true;
   bool resume = false;
 };
-
-inline constexpr std::size_t kTextBytesMax = std::size_t{1} << 30;
 
 inline constexpr double kRateFromNothing = 1e-3;
 inline constexpr double kRateFromBase = 5e-5;
 
 // Trains a model of the next token and writes it as the bundle `out`: the state with the lowest
-// validation loss; a decoder also as model.gguf. From nothing tokens are characters; with a base
-// its vocabulary, sizes and weights are taken over (continued pre-training). Saves, stops and
-// resumes as finetune() does, to the same bits. Returns the card (`validation_loss` over the whole
-// held-out text, `curve`, `weights`, `tokens_per_second`).
+// validation loss; a decoder also as model.gguf. From nothing tokens are the tokenizer's, or
+// characters; with a base its vocabulary, sizes and weights are taken over (continued
+// pre-training). Saves, stops and resumes as finetune() does, to the same bits. Returns the card
+// (`validation_loss` over the whole held-out text, `curve`, `weights`, `tokens_per_second`).
 Result<Json> pretrain(Disk& disk, const PretrainOptions& options, Progress& progress,
                       const std::atomic<bool>& stop);
+// The same by several processes, each with a part of every batch; returns null in all but the
+// first.
+Result<Json> pretrain(Disk& disk, const PretrainOptions& options, Progress& progress,
+                      const std::atomic<bool>& stop, Ranks& ranks);
 
 }  // namespace qiao::learn

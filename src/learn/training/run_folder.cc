@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "learn/training/run_folder.h"
+#include "base/clock.h"
 #include "base/i18n.h"
 
 #include <filesystem>
@@ -49,7 +50,17 @@ Error RunFolder::stop(const TrainState& state, std::int64_t steps, AdamW& optimi
                                 ": the same command with --resume goes on from there"};
 }
 
+Status RunFolder::tell(std::int64_t step, const Scalars& scalars) {
+  constexpr double kMilliseconds = 1e-3;
+  const double now = static_cast<double>(SystemClock().wall_ms()) * kMilliseconds;
+  if (!events_) {
+    QIAO_ASSIGN(events_, EventFile::open(disk_, partial_, now));
+  }
+  return events_->add(step, scalars, now);
+}
+
 Status RunFolder::publish() {
+  events_.reset();
   QIAO_ASSIGN(const auto names, disk_.list(partial_));
   for (const std::string& name : names) {
     if (name.starts_with("state")) QIAO_TRY(disk_.remove(partial_ + "/" + name));

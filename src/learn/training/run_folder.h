@@ -2,10 +2,12 @@
 #pragma once
 
 #include <chrono>
+#include <optional>
 #include <string>
 
 #include "base/disk.h"
 #include "learn/commands/progress.h"
+#include "learn/training/event_file.h"
 #include "learn/training/train_state.h"
 
 namespace qiao::learn {
@@ -27,6 +29,8 @@ class RunFolder {
   Status save(const TrainState& state, AdamW& optimiser);
   // Saves and gives the `cancelled` that says how to go on, or the Error of saving.
   Error stop(const TrainState& state, std::int64_t steps, AdamW& optimiser);
+  // A point of the run's curves, for TensorBoard.
+  Status tell(std::int64_t step, const Scalars& scalars);
   // Takes the state away and gives the folder its final name.
   Status publish();
 
@@ -36,6 +40,7 @@ class RunFolder {
   Disk& disk_;
   std::string out_;
   std::string partial_;
+  std::optional<EventFile> events_;
   std::chrono::steady_clock::time_point saved_ = std::chrono::steady_clock::now();
 };
 

@@ -8,6 +8,8 @@
 #include <algorithm>
 #include <cstdlib>
 
+#include "learn/models/blas_threads.h"
+
 namespace qiao::learn {
 namespace {
 
@@ -22,7 +24,12 @@ int set_threads(std::int64_t wanted) {
   constexpr std::int64_t kThreadsMax = 256;
   const std::int64_t threads = wanted > 0 ? std::min(wanted, kThreadsMax) : usable_cores();
   at::set_num_threads(static_cast<int>(threads));
+  set_blas_threads(at::get_num_threads());
   return at::get_num_threads();
+}
+
+std::int64_t threads_of_each(std::int64_t processes) {
+  return std::max<std::int64_t>(1, usable_cores() / processes);
 }
 
 void restart_with_passive_waiting(char** arguments) {

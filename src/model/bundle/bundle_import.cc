@@ -8,6 +8,7 @@
 #include "base/disk.h"
 #include "model/bundle/bundle_store.h"
 #include "model/bundle/safetensors_writer.h"
+#include "model/bundle/table_encoder.h"
 #include "model/bundle/text_head.h"
 #include "model/catalogue/pull_place.h"
 #include "model/convert/convert_bert.h"
@@ -18,6 +19,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
+constexpr const char* kGgufFile = "model.gguf";
+constexpr std::size_t kTableBytesMax = std::size_t{1} << 30;
 constexpr const char* kCopied[] = {"config.json", "labels.json", "tokenizer.json", "card.json"};
 
 // The name of what is in `folder`: every file counts that changes an answer.
@@ -47,26 +50,40 @@ Status write_head(Disk& disk, const std::string& path, const TextHead& head) {
                            {{"format", "pt"}});
 }
 
+// What stands beside the encoder, which is `file`; last the note that the version is whole.
+Status finish(Disk& disk, const std::string& folder, const std::string& ready, const TextHead& head,
+              const char* file) {
+  QIAO_TRY(copy_small_files(disk, folder, ready));
+  QIAO_TRY(write_head(disk, ready + "/head.safetensors", head));
+  const std::string path = ready + "/" + file;
+  QIAO_ASSIGN(const std::string digest, sha256_file_hex(path));
+  std::error_code fault;
+  const Json import = {{"from", folder},
+                       {"encoder", file},
+                       {"gguf_sha256", digest},
+                       {"gguf_bytes", fs::file_size(path, fault)},
+                       {"converter", kConverterVersion}};
+  return write_file_atomic(disk, ready + "/import.json", dump_json(import, 2) + "\n");
+}
+
 // Everything a version holds, into the empty folder `ready`.
 Status build(Disk& disk, const std::string& name, const std::string& folder,
              const std::string& ready) {
   const std::string weights = folder + "/model.safetensors";
   QIAO_ASSIGN(const TextHead head, TextHead::read(folder, weights));
+  QIAO_ASSIGN(const bool table, is_table(folder));
+  if (table) {
+    QIAO_ASSIGN(const std::string bytes, read_file(weights, kTableBytesMax));
+    QIAO_TRY(write_file_atomic(disk, ready + "/" + kTableFile, bytes));
+    return finish(disk, folder, ready, head, kTableFile);
+  }
   ConvertHints hints;
   hints.pooling = head.task() == HeadTask::kTag ? "mean" : head.pooling();
   const BertFiles files{"bert-safetensors", weights, folder + "/tokenizer.json",
                         folder + "/config.json"};
-  const std::string gguf = ready + "/model.gguf";
+  const std::string gguf = ready + "/" + kGgufFile;
   QIAO_TRY(convert_bert(files, hints, name, gguf, nullptr));
-  QIAO_TRY(copy_small_files(disk, folder, ready));
-  QIAO_TRY(write_head(disk, ready + "/head.safetensors", head));
-  QIAO_ASSIGN(const std::string digest, sha256_file_hex(gguf));
-  std::error_code fault;
-  const Json import = {{"from", folder},
-                       {"gguf_sha256", digest},
-                       {"gguf_bytes", fs::file_size(gguf, fault)},
-                       {"converter", kConverterVersion}};
-  return write_file_atomic(disk, ready + "/import.json", dump_json(import, 2) + "\n");
+  return finish(disk, folder, ready, head, kGgufFile);
 }
 
 }  // namespace

@@ -146,9 +146,11 @@ Status verify_bundle(const std::string& models_directory, const std::string& nam
     const std::string folder = versions + "/" + version;
     QIAO_ASSIGN(const std::string text, read_file(folder + "/import.json"));
     QIAO_ASSIGN(const Json import, parse_json(text));
-    QIAO_ASSIGN(const std::string found, sha256_file_hex(folder + "/model.gguf"));
+    const std::string encoder =
+        folder + "/" + json_string(import, "encoder").value_or("model.gguf");
+    QIAO_ASSIGN(const std::string found, sha256_file_hex(encoder));
     if (json_string(import, "gguf_sha256") == found) continue;
-    return Error{Code::kCorrupt, folder + "/model.gguf is damaged; promote the bundle again"};
+    return Error{Code::kCorrupt, encoder + " is damaged; promote the bundle again"};
   }
   return {};
 }

@@ -13,8 +13,9 @@ namespace qiao {
 
 // Bundles (docs/learning.md) made ready to be served, under the names flows use:
 //   <models>/<name>/bundle.json             which version is served, and which were before
-//   <models>/<name>/versions/<version>/     model.gguf, head.safetensors, config.json,
-//                                           labels.json, tokenizer.json, card.json, import.json
+//   <models>/<name>/versions/<version>/     model.gguf (of a table: table.safetensors),
+//                                           head.safetensors, config.json, labels.json,
+//                                           tokenizer.json, card.json, import.json
 // A version is named by its content: the same bundle is the same version. Versions never change
 // once they are there; what is served changes by one atomic write of bundle.json.
 //

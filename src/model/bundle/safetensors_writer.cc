@@ -10,7 +10,7 @@ namespace qiao::model {
 namespace {
 
 std::uint64_t bytes_of(const NamedValues& tensor) {
-  std::uint64_t count = sizeof(float);
+  std::uint64_t count = tensor.int8 != nullptr ? 1 : sizeof(float);
   for (const std::int64_t side : tensor.shape) count *= static_cast<std::uint64_t>(side);
   return count;
 }
@@ -23,7 +23,9 @@ std::string header_of(const std::vector<NamedValues>& tensors,
   std::uint64_t at = 0;
   for (const NamedValues& tensor : tensors) {
     const std::uint64_t end = at + bytes_of(tensor);
-    header[tensor.name] = {{"dtype", "F32"}, {"shape", tensor.shape}, {"data_offsets", {at, end}}};
+    header[tensor.name] = {{"dtype", tensor.int8 != nullptr ? "I8" : "F32"},
+                           {"shape", tensor.shape},
+                           {"data_offsets", {at, end}}};
     at = end;
   }
   std::string text = dump_json(header);
@@ -41,7 +43,9 @@ Status write_all(DiskFile& file, const std::vector<NamedValues>& tensors,
   std::uint64_t at = header.size();
   for (const NamedValues& tensor : tensors) {
     const std::uint64_t size = bytes_of(tensor);
-    const std::string_view bytes(reinterpret_cast<const char*>(tensor.values), size);
+    const auto* begin = tensor.int8 != nullptr ? reinterpret_cast<const char*>(tensor.int8)
+                                               : reinterpret_cast<const char*>(tensor.values);
+    const std::string_view bytes(begin, size);
     if (Status written = file.write_at(at, bytes); !written) {
       return std::move(written.error()).with("tensor " + tensor.name);
     }

@@ -11,11 +11,13 @@
 
 namespace qiao::model {
 
-// A tensor to write: binary32, row by row.
+// A tensor to write, row by row: binary32, or whole numbers of eight bits. What it points to is
+// not owned and must live until the file is written.
 struct NamedValues {
   std::string name;
   std::vector<std::int64_t> shape;
-  const float* values = nullptr;  // not owned; must live until the file is written
+  const float* values = nullptr;
+  const std::int8_t* int8 = nullptr;  // in the place of values
 };
 
 // Writes a safetensors file (github.com/huggingface/safetensors) beside `path`, syncs, renames:

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "model/convert/convert_bert.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "base/disk.h"
@@ -9,12 +10,14 @@
 #include "model/convert/convert_safetensors.h"
 #include "model/convert/convert_vocabulary.h"
 #include "model/gguf/gguf_writer.h"
+#include "model/gguf/int8_rows.h"
 
 namespace qiao::model {
 namespace {
 
 constexpr std::int64_t kLayersMax = 128;
 constexpr std::uint32_t kFileTypeHalf = 1;  // GGUF general.file_type: mostly F16
+constexpr std::uint32_t kFileTypeInt8 = 7;  // mostly Q8_0
 constexpr std::uint32_t kPoolingMean = 1;
 constexpr std::uint32_t kPoolingCls = 2;
 
@@ -28,11 +31,13 @@ struct Shape {
   double epsilon = 0;
 };
 
-// One tensor to write: where it comes from and where it goes.
+// One tensor to write: where it comes from and where it goes. The GGUF's shape may be larger than
+// that in the file: what was pruned is filled up with zeros.
 struct Row {
   std::string gguf;
   std::string source;
-  std::vector<std::int64_t> shape;
+  std::vector<std::int64_t> shape;  // in the GGUF
+  std::vector<std::int64_t> own;    // in the file
   bool half = false;
 };
 
@@ -83,12 +88,13 @@ Result<Shape> find_shape(WeightFile& weights, const BertFiles& files, const Conv
   QIAO_ASSIGN(const auto words, shape_of(weights, "embeddings.word_embeddings.weight", 2));
   QIAO_ASSIGN(const auto places, shape_of(weights, "embeddings.position_embeddings.weight", 2));
   QIAO_ASSIGN(const auto types, shape_of(weights, "embeddings.token_type_embeddings.weight", 2));
-  QIAO_ASSIGN(const auto inner, shape_of(weights, layer_name(0, "intermediate.dense.weight"), 2));
   shape.width = words[1];
   shape.positions = places[0];
   shape.types = types[0];
-  shape.inner = inner[0];
   while (weights.has(layer_name(shape.layers, "output.dense.weight"))) {
+    QIAO_ASSIGN(const auto inner,
+                shape_of(weights, layer_name(shape.layers, "intermediate.dense.weight"), 2));
+    shape.inner = std::max(shape.inner, inner[0]);
     if (++shape.layers > kLayersMax) return unsupported("the encoder has too many layers");
   }
   if (shape.layers == 0) return Error{Code::kCorrupt, "the encoder has no layer"};
@@ -105,46 +111,56 @@ Result<Shape> find_shape(WeightFile& weights, const BertFiles& files, const Conv
 }
 
 void add_pair(std::vector<Row>& rows, const std::string& gguf, const std::string& source,
-              std::vector<std::int64_t> shape) {
-  const bool matrix = shape.size() == 2;
-  const std::int64_t out = shape[0];
-  rows.push_back({gguf + ".weight", source + ".weight", std::move(shape), matrix});
-  rows.push_back({gguf + ".bias", source + ".bias", {out}, false});
+              const std::vector<std::int64_t>& shape, const std::vector<std::int64_t>& own) {
+  rows.push_back({gguf + ".weight", source + ".weight", shape, own, shape.size() == 2});
+  rows.push_back({gguf + ".bias", source + ".bias", {shape[0]}, {own[0]}, false});
 }
 
-std::vector<Row> plan(const Shape& shape, std::int64_t pieces) {
+// The rows of a layer, each part as wide as the layer's own heads and neurons.
+Status plan_layer(WeightFile& weights, const Shape& shape, std::int64_t layer,
+                  std::vector<Row>& rows) {
+  QIAO_ASSIGN(const auto query,
+              shape_of(weights, layer_name(layer, "attention.self.query.weight"), 2));
+  QIAO_ASSIGN(const auto up, shape_of(weights, layer_name(layer, "intermediate.dense.weight"), 2));
   const std::int64_t width = shape.width;
-  std::vector<Row> rows = {
-      {"token_embd.weight", "embeddings.word_embeddings.weight", {pieces, width}, true},
-      {"position_embd.weight",
-       "embeddings.position_embeddings.weight",
-       {shape.positions, width},
-       false},
-      {"token_types.weight",
-       "embeddings.token_type_embeddings.weight",
-       {shape.types, width},
-       false}};
-  add_pair(rows, "token_embd_norm", "embeddings.LayerNorm", {width});
+  const std::int64_t mixed = std::min(query[0], width);
+  const std::int64_t inner = up[0];
   struct Part {
     std::string_view gguf;
     std::string_view source;
     std::vector<std::int64_t> shape;
+    std::vector<std::int64_t> own;
   };
   const Part parts[] = {
-      {"attn_q", "attention.self.query", {width, width}},
-      {"attn_k", "attention.self.key", {width, width}},
-      {"attn_v", "attention.self.value", {width, width}},
-      {"attn_output", "attention.output.dense", {width, width}},
-      {"attn_output_norm", "attention.output.LayerNorm", {width}},
-      {"ffn_up", "intermediate.dense", {shape.inner, width}},
-      {"ffn_down", "output.dense", {width, shape.inner}},
-      {"layer_output_norm", "output.LayerNorm", {width}},
+      {"attn_q", "attention.self.query", {width, width}, {mixed, width}},
+      {"attn_k", "attention.self.key", {width, width}, {mixed, width}},
+      {"attn_v", "attention.self.value", {width, width}, {mixed, width}},
+      {"attn_output", "attention.output.dense", {width, width}, {width, mixed}},
+      {"attn_output_norm", "attention.output.LayerNorm", {width}, {width}},
+      {"ffn_up", "intermediate.dense", {shape.inner, width}, {inner, width}},
+      {"ffn_down", "output.dense", {width, shape.inner}, {width, inner}},
+      {"layer_output_norm", "output.LayerNorm", {width}, {width}},
   };
+  for (const Part& part : parts) {
+    const std::string gguf = "blk." + std::to_string(layer) + "." + std::string(part.gguf);
+    add_pair(rows, gguf, layer_name(layer, part.source), part.shape, part.own);
+  }
+  return {};
+}
+
+Result<std::vector<Row>> plan(WeightFile& weights, const Shape& shape, std::int64_t pieces) {
+  const std::int64_t width = shape.width;
+  std::vector<Row> rows;
+  const auto add = [&](const char* gguf, const std::string& source, std::int64_t height,
+                       bool half) {
+    rows.push_back({gguf, "embeddings." + source, {height, width}, {height, width}, half});
+  };
+  add("token_embd.weight", "word_embeddings.weight", pieces, true);
+  add("position_embd.weight", "position_embeddings.weight", shape.positions, false);
+  add("token_types.weight", "token_type_embeddings.weight", shape.types, false);
+  add_pair(rows, "token_embd_norm", "embeddings.LayerNorm", {width}, {width});
   for (std::int64_t layer = 0; layer < shape.layers; ++layer) {
-    for (const Part& part : parts) {
-      const std::string gguf = "blk." + std::to_string(layer) + "." + std::string(part.gguf);
-      add_pair(rows, gguf, layer_name(layer, part.source), part.shape);
-    }
+    QIAO_TRY(plan_layer(weights, shape, layer, rows));
   }
   return rows;
 }
@@ -190,12 +206,26 @@ Result<std::unique_ptr<WeightFile>> open_weights(const BertFiles& files) {
   return unsupported("no conversion from " + files.format);
 }
 
+// llama.cpp's BERT has one width for all layers and as many heads as it says. What pruning took
+// away comes back as zeros: a head without values and a neuron that nothing reads change nothing.
+std::vector<float> padded(const std::vector<float>& values, const Row& row) {
+  const auto own = static_cast<std::size_t>(row.own.back());
+  const auto wide = static_cast<std::size_t>(row.shape.back());
+  const auto height = row.shape.size() == 2 ? static_cast<std::size_t>(row.shape[0]) : 1;
+  std::vector<float> out(height * wide, 0);
+  for (std::size_t i = 0; i * own < values.size(); ++i) {
+    const auto begin = values.begin() + static_cast<std::ptrdiff_t>(i * own);
+    std::copy_n(begin, own, out.begin() + static_cast<std::ptrdiff_t>(i * wide));
+  }
+  return out;
+}
+
 Result<std::vector<float>> read_row(WeightFile& weights, const Row& row) {
   QIAO_ASSIGN(Tensor tensor, weights.read(row.source));
-  if (tensor.shape != row.shape) {
+  if (tensor.shape != row.own) {
     return Error{Code::kCorrupt, "tensor " + row.source + " has another shape than the others"};
   }
-  return std::move(tensor.values);
+  return row.own == row.shape ? std::move(tensor.values) : padded(tensor.values, row);
 }
 
 }  // namespace
@@ -214,8 +244,17 @@ Status convert_bert(const BertFiles& files, const ConvertHints& hints, const std
   GgufWriter gguf;
   set_shape_keys(gguf, shape, hints.pooling == "cls" ? kPoolingCls : kPoolingMean, name);
   set_vocabulary_keys(gguf, vocabulary, shape.types);
-  const std::vector<Row> rows = plan(shape, static_cast<std::int64_t>(vocabulary.pieces.size()));
-  for (const Row& row : rows) QIAO_TRY(gguf.add_tensor(row.gguf, row.shape, row.half));
+  QIAO_ASSIGN(const std::vector<Row> rows,
+              plan(*weights, shape, static_cast<std::int64_t>(vocabulary.pieces.size())));
+  for (const Row& row : rows) {
+    const bool blocks = row.shape.back() % static_cast<std::int64_t>(kQ8Block) == 0;
+    if (row.half && blocks && weights->is_int8(row.source)) {
+      QIAO_TRY(gguf.add_int8_tensor(row.gguf, row.shape));
+      gguf.set("general.file_type", kFileTypeInt8);
+    } else {
+      QIAO_TRY(gguf.add_tensor(row.gguf, row.shape, row.half));
+    }
+  }
   return gguf.write(gguf_path, [&](std::size_t i) -> Result<std::vector<float>> {
     if (stop.stop_requested()) return Error{Code::kCancelled, "the conversion was stopped"};
     if (progress) progress(i + 1, rows.size());

@@ -18,6 +18,7 @@ struct TypeName {
   std::string_view name;
   ElementType type;
 };
+constexpr std::string_view kInt8 = "I8";
 constexpr TypeName kTypes[] = {{"F32", ElementType::kFloat32},
                                {"F16", ElementType::kFloat16},
                                {"BF16", ElementType::kBfloat16}};
@@ -83,16 +84,21 @@ class SafetensorsFile final : public WeightFile {
   }
 
   [[nodiscard]] bool has(const std::string& name) const override { return slices_.contains(name); }
+  [[nodiscard]] bool is_int8(const std::string& name) const override {
+    const auto found = slices_.find(name);
+    return found != slices_.end() && found->second.type == kInt8;
+  }
 
   Result<Tensor> read(const std::string& name) override {
     const auto found = slices_.find(name);
     if (found == slices_.end()) return not_found("the safetensors file has no tensor " + name);
     const Slice& slice = found->second;
+    if (slice.type == kInt8) return read_int8(name, slice);
     const auto type = std::find_if(std::begin(kTypes), std::end(kTypes),
                                    [&](const auto& row) { return row.name == slice.type; });
     if (type == std::end(kTypes)) {
-      return Error{Code::kUnsupported,
-                   "tensor " + name + " is " + slice.type + "; only F32, F16 and BF16 are read"};
+      return Error{Code::kUnsupported, "tensor " + name + " is " + slice.type +
+                                           "; only F32, F16, BF16 and I8 are read"};
     }
     if (slice.bytes / sizeof(float) > static_cast<std::uint64_t>(kTensorElementsMax)) {
       return Error{Code::kUnsupported, "tensor " + name + " is larger than we read"};
@@ -102,6 +108,25 @@ class SafetensorsFile final : public WeightFile {
   }
 
  private:
+  Result<Tensor> read_int8(const std::string& name, const Slice& slice) {
+    if (is_int8(name + "_scale")) return Error{Code::kCorrupt, name + "_scale is no scale"};
+    QIAO_ASSIGN(const Tensor scales, read(name + "_scale"));
+    const bool sane = slice.shape.size() == 2 && slice.shape[0] > 0 && slice.shape[1] > 0 &&
+                      slice.shape[1] <= kTensorElementsMax / slice.shape[0] &&
+                      slice.bytes == static_cast<std::uint64_t>(slice.shape[0] * slice.shape[1]) &&
+                      static_cast<std::int64_t>(scales.values.size()) == slice.shape[0];
+    if (!sane) return Error{Code::kCorrupt, "tensor " + name + " does not fill its shape"};
+    QIAO_ASSIGN(const std::string bytes, file_->read_at(slice.begin, slice.bytes));
+    Tensor tensor{slice.shape, {}};
+    tensor.values.reserve(bytes.size());
+    const auto row = static_cast<std::size_t>(slice.shape[1]);
+    for (std::size_t i = 0; i < bytes.size(); ++i) {
+      const auto number = static_cast<std::int8_t>(bytes[i]);
+      tensor.values.push_back(static_cast<float>(number) * scales.values[i / row]);
+    }
+    return tensor;
+  }
+
   std::unique_ptr<DiskFile> file_;
   std::unordered_map<std::string, Slice> slices_;
 };

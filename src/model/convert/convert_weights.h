@@ -30,6 +30,8 @@ class WeightFile {
 
   [[nodiscard]] virtual bool has(const std::string& name) const = 0;
   virtual Result<Tensor> read(const std::string& name) = 0;
+  // Stored as eight-bit numbers with one scale a row (gguf/int8_rows.h); read() gives the values.
+  [[nodiscard]] virtual bool is_int8(const std::string& /*name*/) const { return false; }
 };
 
 // How a file stores its numbers (little-endian).

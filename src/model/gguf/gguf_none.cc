@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "model/gguf/gguf_values.h"
 #include "model/gguf/gguf_writer.h"
+#include "model/llama/llama_quantise.h"
 #include "model/llama/llama_scores.h"
 #include "model/llama/token_codec.h"
 
@@ -30,10 +31,14 @@ void GgufWriter::set(const std::string&, float) {}
 void GgufWriter::set(const std::string&, bool) {}
 void GgufWriter::set(const std::string&, const std::vector<std::string>&) {}
 void GgufWriter::set(const std::string&, const std::vector<std::int32_t>&) {}
+void GgufWriter::set(const std::string&, const std::vector<float>&) {}
 Status GgufWriter::copy_keys(const std::string&) {
   return without_llama();
 }
 Status GgufWriter::add_tensor(const std::string&, const std::vector<std::int64_t>&, bool) {
+  return without_llama();
+}
+Status GgufWriter::add_int8_tensor(const std::string&, const std::vector<std::int64_t>&) {
   return without_llama();
 }
 Status GgufWriter::write(const std::string&, const Values&) {
@@ -61,8 +66,28 @@ Result<std::vector<TaughtToken>> TokenCodec::encode_conversation(std::span<const
   return without_llama();
 }
 
+struct LlamaScorer::Impl {};
+LlamaScorer::LlamaScorer(LlamaScorer&& other) noexcept = default;
+LlamaScorer::~LlamaScorer() = default;
+std::size_t LlamaScorer::tokens_max() const {
+  return 0;
+}
+Result<LlamaScorer> LlamaScorer::open(const std::string&, const std::string&, int) {
+  return without_llama();
+}
+Result<std::vector<std::vector<float>>> LlamaScorer::score(const std::vector<std::int32_t>&) {
+  return without_llama();
+}
+
 Result<std::vector<std::vector<float>>> llama_scores(const std::string&, const std::string&,
                                                      const std::vector<std::int32_t>&) {
+  return without_llama();
+}
+
+Status check_gguf_numbers(std::string_view) {
+  return without_llama();
+}
+Status quantise_gguf(Disk&, const std::string&, const std::string&, std::string_view, int) {
   return without_llama();
 }
 

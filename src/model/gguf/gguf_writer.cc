@@ -9,6 +9,7 @@
 
 #include "base/disk.h"
 #include "model/convert/convert_weights.h"
+#include "model/gguf/int8_rows.h"
 
 namespace qiao::model {
 namespace {
@@ -20,7 +21,9 @@ struct FreeGgml {
   void operator()(ggml_context* context) const { ggml_free(context); }
 };
 
-std::string encode(const std::vector<float>& values, bool half) {
+std::string encode(const std::vector<float>& values, ggml_type type, std::size_t row) {
+  if (type == GGML_TYPE_Q8_0) return q8_bytes(quantise_rows(values, row), row);
+  const bool half = type == GGML_TYPE_F16;
   std::string bytes(values.size() * (half ? 2 : 4), '\0');
   if (!half) {
     std::memcpy(bytes.data(), values.data(), bytes.size());
@@ -66,6 +69,10 @@ void GgufWriter::set(const std::string& key, const std::vector<std::string>& val
 void GgufWriter::set(const std::string& key, const std::vector<std::int32_t>& values) {
   gguf_set_arr_data(impl_->gguf.get(), key.c_str(), GGUF_TYPE_INT32, values.data(), values.size());
 }
+void GgufWriter::set(const std::string& key, const std::vector<float>& values) {
+  gguf_set_arr_data(impl_->gguf.get(), key.c_str(), GGUF_TYPE_FLOAT32, values.data(),
+                    values.size());
+}
 
 Status GgufWriter::copy_keys(const std::string& path) {
   const std::unique_ptr<gguf_context, FreeGguf> source(
@@ -77,6 +84,19 @@ Status GgufWriter::copy_keys(const std::string& path) {
 
 Status GgufWriter::add_tensor(const std::string& name, const std::vector<std::int64_t>& shape,
                               bool half) {
+  return add(name, shape, half ? Numbers::kHalf : Numbers::kFull);
+}
+
+Status GgufWriter::add_int8_tensor(const std::string& name,
+                                   const std::vector<std::int64_t>& shape) {
+  if (shape.size() != 2 || shape[1] % static_cast<std::int64_t>(kQ8Block) != 0) {
+    return internal("the rows of " + name + " do not divide into blocks of eight-bit numbers");
+  }
+  return add(name, shape, Numbers::kInt8);
+}
+
+Status GgufWriter::add(const std::string& name, const std::vector<std::int64_t>& shape,
+                       Numbers numbers) {
   const bool fits = !shape.empty() && shape.size() <= 2 && name.size() < GGML_MAX_NAME &&
                     gguf_find_tensor(impl_->gguf.get(), name.c_str()) < 0 &&
                     gguf_get_n_tensors(impl_->gguf.get()) < static_cast<std::int64_t>(kTensorsMax);
@@ -84,8 +104,11 @@ Status GgufWriter::add_tensor(const std::string& name, const std::vector<std::in
   for (const std::int64_t side : sides) {
     if (!fits || side <= 0) return internal("cannot describe tensor " + name);
   }
-  ggml_tensor* tensor = ggml_new_tensor(impl_->shapes.get(), half ? GGML_TYPE_F16 : GGML_TYPE_F32,
-                                        static_cast<int>(sides.size()), sides.data());
+  const ggml_type type = numbers == Numbers::kInt8   ? GGML_TYPE_Q8_0
+                         : numbers == Numbers::kHalf ? GGML_TYPE_F16
+                                                     : GGML_TYPE_F32;
+  ggml_tensor* tensor =
+      ggml_new_tensor(impl_->shapes.get(), type, static_cast<int>(sides.size()), sides.data());
   ggml_set_name(tensor, name.c_str());
   gguf_add_tensor(impl_->gguf.get(), tensor);
   return {};
@@ -102,7 +125,8 @@ Status GgufWriter::write(const std::string& path, const Values& values) {
   std::uint64_t end = meta.size();
   for (std::int64_t i = 0; i < gguf_get_n_tensors(gguf); ++i) {
     QIAO_ASSIGN(const std::vector<float> tensor, values(static_cast<std::size_t>(i)));
-    std::string bytes = encode(tensor, gguf_get_tensor_type(gguf, i) == GGML_TYPE_F16);
+    const ggml_tensor* shape = ggml_get_tensor(impl_->shapes.get(), gguf_get_tensor_name(gguf, i));
+    std::string bytes = encode(tensor, shape->type, static_cast<std::size_t>(shape->ne[0]));
     if (bytes.size() != gguf_get_tensor_size(gguf, i)) {
       return internal(std::string(gguf_get_tensor_name(gguf, i)) + " has not its own size");
     }

@@ -32,6 +32,7 @@ class GgufWriter {
   void set(const std::string& key, bool value);
   void set(const std::string& key, const std::vector<std::string>& values);
   void set(const std::string& key, const std::vector<std::int32_t>& values);
+  void set(const std::string& key, const std::vector<float>& values);
 
   // Takes over all keys of the GGUF file `path` (its tensors are left alone); a key set later
   // replaces its like.
@@ -41,10 +42,16 @@ class GgufWriter {
   // Requires: a name not given before, of fewer than 64 bytes; positive sides.
   Status add_tensor(const std::string& name, const std::vector<std::int64_t>& shape, bool half);
 
+  // Eight-bit numbers with one scale a row (Q8_0; see int8_rows.h). Requires also: two sides, rows
+  // of a multiple of kQ8Block values.
+  Status add_int8_tensor(const std::string& name, const std::vector<std::int64_t>& shape);
+
   // Creates `path` (which must not exist). On an Error the file may be there, unfinished.
   Status write(const std::string& path, const Values& values);
 
  private:
+  enum class Numbers { kFull, kHalf, kInt8 };
+  Status add(const std::string& name, const std::vector<std::int64_t>& shape, Numbers numbers);
   struct Impl;
   std::unique_ptr<Impl> impl_;
 };

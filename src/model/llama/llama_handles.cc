@@ -45,6 +45,8 @@ Result<LlamaWeights> load_weights(int fd, const std::string& path, LoadPart part
   parameters.use_extra_bufts = rearranging_is_right();
   parameters.n_gpu_layers = 0;
   parameters.vocab_only = part == LoadPart::kVocabulary;
+  // A file of keys alone ends anywhere, which llama.cpp takes for tensors in the wrong place.
+  if (parameters.vocab_only) parameters.load_mode = LLAMA_LOAD_MODE_NONE;
   LlamaWeights weights;
   try {
     weights.reset(llama_model_load_from_file_ptr(file, parameters));

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "model/llama/llama_scores.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "model/llama/llama_handles.h"
@@ -9,12 +10,9 @@
 namespace qiao::model {
 namespace {
 
-constexpr std::size_t kContextStep = 256;
-
-llama_context_params exact_parameters(std::size_t tokens) {
+llama_context_params exact_parameters() {
   auto parameters = llama_context_default_params();
-  const auto room =
-      static_cast<std::uint32_t>((tokens + kContextStep - 1) / kContextStep * kContextStep);
+  constexpr auto room = static_cast<std::uint32_t>(kScoredTokensMax);
   parameters.n_ctx = room;
   parameters.n_batch = room;
   parameters.n_ubatch = room;
@@ -28,36 +26,66 @@ llama_context_params exact_parameters(std::size_t tokens) {
 
 }  // namespace
 
-Result<std::vector<std::vector<float>>> llama_scores(const std::string& path,
-                                                     const std::string& adapter,
-                                                     const std::vector<std::int32_t>& ids) {
-  if (ids.empty() || ids.size() > kScoredTokensMax) {
-    return invalid_argument("1 to " + std::to_string(kScoredTokensMax) + " tokens are scored");
-  }
+struct LlamaScorer::Impl {
+  std::string path;
+  LlamaWeights weights;
+  LlamaRun run;
+};
+
+LlamaScorer::LlamaScorer(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+LlamaScorer::LlamaScorer(LlamaScorer&& other) noexcept = default;
+LlamaScorer::~LlamaScorer() = default;
+
+Result<LlamaScorer> LlamaScorer::open(const std::string& path, const std::string& adapter,
+                                      int threads) {
+  auto impl = std::make_unique<Impl>();
+  impl->path = path;
   QIAO_ASSIGN(const int file, open_model_file("probe", path));
-  QIAO_ASSIGN(const LlamaWeights weights, load_weights(file, path));
-  QIAO_ASSIGN(const LlamaRun run, make_run(*weights, exact_parameters(ids.size()), 1));
+  QIAO_ASSIGN(impl->weights, load_weights(file, path));
+  QIAO_ASSIGN(impl->run, make_run(*impl->weights, exact_parameters(), threads));
   if (!adapter.empty()) {
     QIAO_ASSIGN(const int lora, open_model_file("probe", adapter));
-    QIAO_TRY(use_adapter(*weights, *run.context, lora, adapter));
+    QIAO_TRY(use_adapter(*impl->weights, *impl->run.context, lora, adapter));
   }
-  const std::int32_t vocabulary = llama_vocab_n_tokens(llama_model_get_vocab(weights.get()));
+  return LlamaScorer(std::move(impl));
+}
+
+std::size_t LlamaScorer::tokens_max() const {
+  const std::int32_t trained = llama_model_n_ctx_train(impl_->weights.get());
+  return std::min(kScoredTokensMax, static_cast<std::size_t>(std::max(1, trained)));
+}
+
+Result<std::vector<std::vector<float>>> LlamaScorer::score(const std::vector<std::int32_t>& ids) {
+  // Past the last row of a table of positions llama.cpp aborts.
+  if (ids.empty() || ids.size() > tokens_max()) {
+    return invalid_argument("1 to " + std::to_string(tokens_max()) + " tokens are scored");
+  }
+  llama_context* context = impl_->run.context.get();
+  const std::int32_t vocabulary = llama_vocab_n_tokens(llama_model_get_vocab(impl_->weights.get()));
   LlamaBatch batch(static_cast<std::int32_t>(ids.size()), 1, vocabulary);
   for (std::size_t i = 0; i < ids.size(); ++i) {
     if (!batch.add(ids[i], static_cast<llama_pos>(i), 0, true)) {
       return invalid_argument("token " + std::to_string(ids[i]) + " is not in the vocabulary");
     }
   }
-  if (llama_decode(run.context.get(), batch.view()) != 0) {
-    return Error{Code::kModelFailed, "llama.cpp cannot run " + path};
+  if (const auto memory = llama_get_memory(context)) llama_memory_clear(memory, false);
+  if (llama_decode(context, batch.view()) != 0) {
+    return Error{Code::kModelFailed, "llama.cpp cannot run " + impl_->path};
   }
   std::vector<std::vector<float>> scores;
   for (std::int32_t i = 0; i < batch.size(); ++i) {
-    const float* row = llama_get_logits_ith(run.context.get(), i);
-    if (row == nullptr) return Error{Code::kModelFailed, path + " gives no scores"};
+    const float* row = llama_get_logits_ith(context, i);
+    if (row == nullptr) return Error{Code::kModelFailed, impl_->path + " gives no scores"};
     scores.emplace_back(row, row + vocabulary);
   }
   return scores;
+}
+
+Result<std::vector<std::vector<float>>> llama_scores(const std::string& path,
+                                                     const std::string& adapter,
+                                                     const std::vector<std::int32_t>& ids) {
+  QIAO_ASSIGN(LlamaScorer scorer, LlamaScorer::open(path, adapter, 1));
+  return scorer.score(ids);
 }
 
 }  // namespace qiao::model

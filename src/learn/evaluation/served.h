@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "learn/data/rows.h"
+#include "learn/evaluation/metrics.h"
+#include "model/bundle/text_head.h"
+#include "model/model.h"
+
+namespace qiao::learn {
+
+// What a served bundle said of one row.
+struct ServedAnswer {
+  std::string label;             // classify
+  std::vector<Entity> entities;  // tag; in characters
+  double milliseconds = 0;       // from text to answer
+};
+
+// A bundle run the way the server runs it: converted, the encoder by llama.cpp in this process, our
+// head on its vectors. Its files stand in a folder of their own until it goes. One thread at a
+// time. `unsupported` where llama.cpp is not built in.
+class ServedBundle {
+ public:
+  static Result<std::unique_ptr<ServedBundle>> open(const std::string& folder, int threads);
+  ~ServedBundle();
+  ServedBundle(const ServedBundle&) = delete;
+  ServedBundle& operator=(const ServedBundle&) = delete;
+
+  Result<ServedAnswer> ask(const std::string& text);
+  [[nodiscard]] std::uint64_t bytes() const { return bytes_; }  // of encoder and head
+
+ private:
+  ServedBundle(std::string folder, TextHead head)
+      : folder_(std::move(folder)), head_(std::move(head)) {}
+  std::string folder_;  // removed at the end
+  TextHead head_;
+  std::uint64_t bytes_ = 0;
+  std::shared_ptr<Model> encoder_;
+};
+
+}  // namespace qiao::learn

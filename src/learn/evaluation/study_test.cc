@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "learn/evaluation/study.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "learn/evaluation/eval_page.h"
+#include "learn/evaluation/intervals.h"
+#include "learn/evaluation/perplexity.h"
+#include "learn/testing/chat_letters.h"
+
+namespace qiao::learn {
+namespace {
+
+Report report_of(const std::vector<Classified>& answers) {
+  Report report;
+  report.rows = answers.size();
+  report.answers = answers;
+  report.accuracy = accuracy(answers);
+  return report;
+}
+
+RowFile rows_of(const std::vector<std::pair<std::string, std::string>>& texts) {
+  RowFile file;
+  for (const auto& [text, label] : texts) file.rows.push_back({text, label, {}, 0, {}});
+  return file;
+}
+
+// By hand: the binomial tail of 1 of 5 is 6/32, twice that 0.375; of 0 of 8 it is 2/256.
+TEST(McNemar, IsTheExactBinomialTail) {
+  EXPECT_NEAR(mcnemar(1, 4), 0.375, 1e-12);
+  EXPECT_NEAR(mcnemar(8, 0), 2.0 / 256, 1e-12);
+  EXPECT_EQ(mcnemar(0, 0), 1);
+  EXPECT_EQ(mcnemar(3, 3), 1);
+}
+
+// The interval of a share is known: p ± 1.96·√(p(1-p)/n).
+TEST(Bootstrap, FindsTheSpreadOfAShare) {
+  constexpr std::size_t kRows = 400;
+  const Figure share = [](const std::vector<std::size_t>& rows) {
+    double right = 0;
+    for (const std::size_t row : rows) right += row < kRows * 3 / 4 ? 1 : 0;
+    return right / static_cast<double>(rows.size());
+  };
+  const Interval found = bootstrap(kRows, share, 1);
+  const double half = 1.96 * std::sqrt(0.75 * 0.25 / kRows);
+  EXPECT_NEAR(found.low, 0.75 - half, 0.008);
+  EXPECT_NEAR(found.high, 0.75 + half, 0.008);
+  EXPECT_EQ(bootstrap(kRows, share, 1).low, found.low);
+  EXPECT_NE(bootstrap(kRows, share, 2).high, found.high);
+}
+
+TEST(Percentile, IsAValueThatIsThere) {
+  EXPECT_EQ(percentile({5, 1, 4, 2, 3}, 0.5), 3);
+  EXPECT_EQ(percentile({5, 1, 4, 2, 3}, 0.99), 5);
+  EXPECT_EQ(percentile({7}, 0.01), 7);
+}
+
+class StudyTest : public ::testing::Test {
+ protected:
+  const Labels labels_{{"buy", "oos", "<sell>"}};
+  const RowFile file_ = rows_of({{"我要买", "buy"},
+                                 {"买这个东西可以吗", "buy"},
+                                 {"I want to sell it", "<sell>"},
+                                 {"how is the weather in the town today", "oos"},
+                                 {"???", "rent"}});
+  Report report_ = report_of({{0, 0, 0.95}, {0, 2, 0.55}, {2, 2, 0.9}, {1, 1, 0.65}, {-1, 2, 0.6}});
+  Exam exam_{Task::kClassify, &file_, {}};
+};
+
+TEST_F(StudyTest, TellsLabelsConfusionsAndSlices) {
+  StudyOptions options;
+  options.whole_confusion = true;
+  const Json told = study(report_, exam_, labels_, options);
+  EXPECT_EQ(told["n"], 5);
+  const Json& buy = told["classes"][0];
+  EXPECT_EQ(buy["label"], "buy");
+  EXPECT_EQ(buy["n"], 2);
+  EXPECT_DOUBLE_EQ(buy["precision"].get<double>(), 1);
+  EXPECT_DOUBLE_EQ(buy["recall"].get<double>(), 0.5);
+  EXPECT_DOUBLE_EQ(buy["f1"].get<double>(), 2.0 / 3);
+  EXPECT_EQ(told["confusion"]["rows"], Json::parse("[[1,0,1],[0,1,0],[0,0,1]]"));
+  ASSERT_EQ(told["confused"].size(), 2U);
+  EXPECT_EQ(told["confused"][0]["expected"], "?");  // one row each: by their labels
+  EXPECT_EQ(told["confused"][1]["given"], "<sell>");
+  const Json& languages = told["slices"]["language"];
+  ASSERT_EQ(languages.size(), 3U);
+  EXPECT_EQ(languages[0]["name"], "en");
+  EXPECT_DOUBLE_EQ(languages[0]["accuracy"].get<double>(), 1);
+  EXPECT_DOUBLE_EQ(languages[2]["accuracy"].get<double>(), 0.5);
+  EXPECT_EQ(told["slices"]["length"][0]["name"], "1–8");
+  EXPECT_EQ(told["slices"]["length"][0]["n"], 3);
+  const Json& range = told["reliability"].back();
+  EXPECT_EQ(range["n"], 2);
+  EXPECT_DOUBLE_EQ(range["accuracy"].get<double>(), 1);
+  EXPECT_LE(told["intervals"]["accuracy"][0].get<double>(), 0.6);
+  EXPECT_GE(told["intervals"]["accuracy"][1].get<double>(), 0.6);
+}
+
+TEST_F(StudyTest, ComparesRowByRow) {
+  const Report other =
+      report_of({{0, 2, 0.9}, {0, 0, 0.5}, {2, 0, 0.9}, {1, 0, 0.6}, {-1, 0, 0.6}});
+  const Json told = compare_reports(report_, 3, other, 3, 1);
+  EXPECT_EQ(told["first_alone_right"], 3);
+  EXPECT_EQ(told["second_alone_right"], 1);
+  EXPECT_NEAR(told["p_value"].get<double>(), 0.625, 1e-12);
+  EXPECT_NEAR(told["difference"]["accuracy"].get<double>(), 0.4, 1e-12);
+  EXPECT_LT(told["intervals"]["accuracy"][0].get<double>(), 0);
+}
+
+TEST_F(StudyTest, ThePageShowsPlotsAndLetsNoMarkupIn) {
+  StudyOptions options;
+  options.whole_confusion = true;
+  const std::string page =
+      eval_page(study(report_, exam_, labels_, options), {{"bundle", "<b>"}}, Language::kEnglish);
+  EXPECT_EQ(page.find("<sell>"), std::string::npos);
+  EXPECT_EQ(page.find("<b>"), std::string::npos);
+  EXPECT_NE(page.find("&lt;sell&gt;"), std::string::npos);
+  std::size_t charts = 0;
+  for (std::size_t at = 0; (at = page.find("<svg", at)) != std::string::npos; ++at) ++charts;
+  EXPECT_EQ(charts, 3U);
+  EXPECT_EQ(page.find("http://", page.find("<body>")),
+            page.find("http://www.w3.org/2000/svg"));  // loads nothing
+}
+
+// A model of chance: each token is told with about 1/vocabulary.
+TEST(Perplexity, OfChanceIsTheVocabulary) {
+  LanguageModelShape shape = testing::tiny_shape(Architecture::kLlama);
+  const std::string text = "abcdefghabcdefghab";
+  auto codec = std::make_shared<CharacterCodec>(Characters::of_text("abcdefgh").value());
+  LanguageBundle bundle = testing::chance_decoder(shape, codec);
+  const torch::NoGradGuard no_grad;
+  for (auto& [name, tensor] : weights_of(*bundle.model)) tensor.zero_();
+  const std::atomic<bool> stop{false};
+  const auto score = score_text(bundle, text, 0, stop);
+  ASSERT_TRUE(score) << score.error().message;
+  EXPECT_NEAR(perplexity(*score), static_cast<double>(codec->size()), 1e-4);
+  const Json told = to_json(*score, 1);
+  EXPECT_EQ(told["n"], text.size() - 1);
+  EXPECT_NEAR(told["bits_per_character"].get<double>(), std::log2(double(codec->size())), 1e-5);
+  const Json same = compare_scores(*score, *score, 1);
+  EXPECT_EQ(same["difference"]["loss"], 0.0);
+  EXPECT_TRUE(comparable(*score, *score));
+}
+
+}  // namespace
+}  // namespace qiao::learn

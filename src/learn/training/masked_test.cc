@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "learn/training/masked.h"
+
+#include <gtest/gtest.h>
+
+#include "base/digest.h"
+#include "learn/models/masked_model.h"
+#include "learn/testing/letters.h"
+
+namespace qiao::learn {
+namespace {
+
+using testing::TempFolder;
+
+class MaskedTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    std::string text;
+    for (int i = 0; i < 600; ++i) text += "春眠不觉晓\n\n";
+    folder_.write("text.txt", text);
+  }
+
+  MaskedOptions options(const std::string& out) {
+    MaskedOptions options;
+    options.text = folder_ / "text.txt";
+    options.out = folder_ / out;
+    options.shape.layers = 1;
+    options.shape.width = 32;
+    options.shape.inner = 64;
+    options.shape.heads = 2;
+    options.context = 14;
+    options.batch = 16;
+    options.steps = 800;
+    options.rate = 5e-3;
+    options.warmup = 10;
+    options.dropout = 0;
+    options.chinese_words = false;
+    options.bfloat16 = false;
+    return options;
+  }
+  Result<Json> run(const MaskedOptions& options) {
+    return pretrain_masked(disk_, options, progress_, stop_, ranks_);
+  }
+  std::string sum(const std::string& name) {
+    return sha256_file_hex(folder_ / (name + "/model.safetensors")).value_or("none");
+  }
+
+  TempFolder folder_;
+  SystemDisk disk_;
+  Progress progress_{Language::kEnglish, false};
+  std::atomic<bool> stop_{false};
+  Ranks ranks_;
+};
+
+TEST_F(MaskedTest, LearnsToFillTheGapsAndBecomesABase) {
+  const auto card = run(options("bundle"));
+  ASSERT_TRUE(card) << card.error().message;
+  EXPECT_GT(json_number(*card, "validation_accuracy").value_or(0), 0.9);
+  folder_.write("train.jsonl", testing::letters_rows(60, 1));
+  folder_.write("dev.jsonl", testing::letters_rows(20, 2));
+  FinetuneOptions tuned = testing::letters_options(folder_, "tuned");
+  tuned.base = folder_ / "bundle";
+  tuned.epochs = 1;
+  tuned.tokens_max = 14;
+  const auto fine = finetune(disk_, tuned, progress_, stop_);
+  EXPECT_TRUE(fine) << fine.error().message;
+}
+
+TEST_F(MaskedTest, AResumedRunEndsAsAnUnbrokenOne) {
+  MaskedOptions whole = options("unbroken");
+  whole.steps = 40;
+  ASSERT_TRUE(run(whole));
+  MaskedOptions broken = whole;
+  broken.out = folder_ / "broken";
+  broken.stop_after = 17;
+  EXPECT_EQ(run(broken).error().code, Code::kCancelled);
+  broken.stop_after = 0;
+  broken.resume = true;
+  const auto card = run(broken);
+  ASSERT_TRUE(card) << card.error().message;
+  EXPECT_EQ(sum("unbroken"), sum("broken"));
+}
+
+TEST_F(MaskedTest, GoesOnFromABase) {
+  ASSERT_TRUE(run(options("base")));
+  MaskedOptions more = options("more");
+  more.base = folder_ / "base";
+  more.steps = 20;
+  more.rate = 1e-4;
+  const auto card = run(more);
+  ASSERT_TRUE(card) << card.error().message;
+  EXPECT_GT(json_number(*card, "validation_accuracy").value_or(0), 0.9);  // its head came along
+  more.out = folder_ / "long";
+  more.context = 64;
+  EXPECT_NE(run(more).error().message.find("reads at most 14"), std::string::npos);
+}
+
+TEST_F(MaskedTest, StopsEarlyWhenNothingGetsBetter) {
+  MaskedOptions early = options("early");
+  early.rate = 1e-12;
+  early.look_every = 2;
+  early.patience = 3;
+  early.warmup = 0;
+  const auto card = run(early);
+  ASSERT_TRUE(card) << card.error().message;
+  EXPECT_LT(json_integer(*card, "steps").value_or(999), 240);
+}
+
+// What stands behind a gap must not tell what is in it: only its own place may move.
+TEST(MaskedText, WhatIsHiddenIsNotSeen) {
+  const auto tokenizer =
+      model::WordPiece::make({"[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "a", "b", "##c"}, {})
+          .value();
+  const MaskTokens known = mask_tokens(tokenizer).value();
+  std::string line;
+  for (int i = 0; i < 200; ++i) line += "ac b ";
+  const PieceText text = read_pieces(line, tokenizer, false);
+  ASSERT_EQ(text.ids.size(), 601U);
+  EXPECT_FALSE(text.begins[1]);  // ##c
+  MaskRules rules;
+  rules.as_mask = 1;
+  rules.as_chance = 0;
+  Rng rng(1);
+  const MaskedRows rows = masked_rows(text, {0, 30}, 102, known, rules, rng);
+  const torch::Tensor flat = rows.ids.flatten();
+  EXPECT_NEAR(double(rows.places.numel()), 30, 2);
+  for (std::int64_t i = 0; i < rows.places.numel(); ++i) {
+    const std::int64_t at = rows.places[i].item<std::int64_t>();
+    EXPECT_EQ(flat[at].item<std::int64_t>(), known.mask);
+    // Whole words: `a` is hidden with its ##c.
+    if (rows.targets[i].item<std::int64_t>() == 5 && (at + 2) % 102 != 0) {
+      EXPECT_EQ(flat[at + 1].item<std::int64_t>(), known.mask);
+    }
+  }
+  EXPECT_EQ(rows.ids[1][0].item<std::int64_t>(), known.cls);
+  EXPECT_EQ(rows.ids[1][101].item<std::int64_t>(), known.separator);
+}
+
+TEST(MaskedText, SharesAreThoseOfThePaper) {
+  const auto tokenizer =
+      model::WordPiece::make(
+          {"[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "a", "b", "x", "y", "z"}, {})
+          .value();
+  const MaskTokens known = mask_tokens(tokenizer).value();
+  std::string line;
+  for (int i = 0; i < 4000; ++i) line += "a ";
+  const PieceText text = read_pieces(line, tokenizer, false);
+  Rng rng(1);
+  const MaskedRows rows =
+      masked_rows(text, std::vector<std::size_t>(20, 0), 1002, known, MaskRules(), rng);
+  const torch::Tensor now = rows.ids.flatten().index_select(0, rows.places);
+  const double all = double(now.numel());
+  EXPECT_NEAR(all / 20'000, 0.15, 0.005);
+  EXPECT_NEAR(now.eq(known.mask).sum().item<double>() / all, 0.81, 0.03);  // also by chance
+  EXPECT_NEAR(now.eq(rows.targets).sum().item<double>() / all, 0.11, 0.03);
+}
+
+TEST(MaskedModel, GradientsAreDifferencesOfTheLoss) {
+  torch::manual_seed(5);
+  EncoderShape shape;
+  shape.layers = 1;
+  shape.width = 8;
+  shape.inner = 16;
+  shape.heads = 2;
+  shape.positions = 6;
+  shape.vocabulary = 9;
+  shape.epsilon = 1e-5;
+  MaskedModel model(shape, 0);
+  model->to(torch::kDouble);
+  const torch::Tensor ids = torch::tensor({{2, 4, 6, 3}, {2, 7, 4, 3}}, torch::kLong);
+  const torch::Tensor places = torch::tensor({1, 6}, torch::kLong);
+  const torch::Tensor targets = torch::tensor({5, 8}, torch::kLong);
+  const auto loss = [&] {
+    return torch::nn::functional::cross_entropy(model(ids, places), targets);
+  };
+  loss().backward();
+  const torch::NoGradGuard no_grad;
+  for (const auto& [name, weight] : weights_of(model)) {
+    ASSERT_TRUE(weight.grad().defined()) << name;
+    const torch::Tensor flat = weight.view(-1);
+    const torch::Tensor gradient = weight.grad().to_dense().view(-1);
+    for (const std::int64_t at : {std::int64_t{0}, flat.numel() / 2, flat.numel() - 1}) {
+      constexpr double kStep = 1e-6;
+      const double before = flat[at].item<double>();
+      flat[at] = before + kStep;
+      const double up = loss().item<double>();
+      flat[at] = before - kStep;
+      const double down = loss().item<double>();
+      flat[at] = before;
+      EXPECT_NEAR(gradient[at].item<double>(), (up - down) / (2 * kStep), 1e-6) << name;
+    }
+  }
+}
+
+}  // namespace
+}  // namespace qiao::learn

@@ -1,0 +1,232 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "learn/training/shrink.h"
+
+#include <ATen/Parallel.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <utility>
+
+#include "base/clock.h"
+#include "base/i18n.h"
+#include "learn/evaluation/intervals.h"
+#include "learn/evaluation/served.h"
+#include "learn/evaluation/study.h"
+#include "learn/files/bundle.h"
+#include "learn/files/model_card.h"
+#include "model/bundle/tag_decoder.h"
+
+namespace qiao::learn {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::size_t kWarmTexts = 5;
+
+// Somebody who answers one text after the other.
+struct Candidate {
+  std::function<Result<ServedAnswer>(const Row&)> ask;
+  std::uint64_t bytes = 0;
+  bool served = true;
+
+  std::size_t right = 0;
+  EntityScore entities;
+  std::vector<double> times;
+};
+
+// The same by libtorch, where nothing else is built in.
+Result<Candidate> candidate_of_torch(const std::string& folder) {
+  QIAO_ASSIGN(Bundle loaded, load_bundle(folder));
+  auto bundle = std::make_shared<Bundle>(std::move(loaded));
+  Candidate out;
+  out.served = false;
+  out.bytes = folder_bytes(folder);
+  out.ask = [bundle](const Row& row) -> Result<ServedAnswer> {
+    const torch::NoGradGuard no_grad;
+    const auto begin = std::chrono::steady_clock::now();
+    const std::vector<Example> one = {
+        make_example(row, bundle->task, bundle->tokenizer, bundle->labels, bundle->tokens_max)};
+    const Batch batch = make_batch(one, {0}, bundle->task, bundle->tokenizer.pad());
+    const torch::Tensor scores =
+        bundle->model(batch.ids, batch.present, batch.segments)[0].contiguous();
+    ServedAnswer answer;
+    if (bundle->task != Task::kTag) {
+      const auto label = static_cast<std::size_t>(scores.argmax().item<std::int64_t>());
+      answer.label = bundle->labels.names()[label];
+    } else {
+      answer.entities = entities_of(model::decode_tags(scores.data_ptr<float>(), one[0].text,
+                                                       bundle->labels.names(), row.tags.size()));
+    }
+    answer.milliseconds =
+        std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - begin).count();
+    return answer;
+  };
+  return out;
+}
+
+// As it is served, where it is: pairs are not.
+Result<Candidate> candidate_of(const std::string& folder) {
+  auto opened = ServedBundle::open(folder, at::get_num_threads());
+  if (!opened && opened.error().code == Code::kUnsupported) return candidate_of_torch(folder);
+  if (!opened) return std::move(opened.error());
+  Candidate out;
+  const std::shared_ptr<ServedBundle> bundle = std::move(*opened);
+  out.bytes = bundle->bytes();
+  out.ask = [bundle](const Row& row) { return bundle->ask(row.text); };
+  return out;
+}
+
+Result<ServedAnswer> ask(Candidate& candidate, const Row& row) {
+  QIAO_ASSIGN(ServedAnswer answer, candidate.ask(row));
+  candidate.times.push_back(answer.milliseconds);
+  if (row.tags.empty()) {
+    candidate.right += answer.label == row.label ? 1U : 0U;
+    return answer;
+  }
+  const std::vector<Entity> wanted = entities_of(row.tags);
+  candidate.entities.expected += wanted.size();
+  candidate.entities.given += answer.entities.size();
+  for (const Entity& entity : answer.entities) {
+    candidate.entities.right +=
+        std::find(wanted.begin(), wanted.end(), entity) != wanted.end() ? 1U : 0U;
+  }
+  return answer;
+}
+
+// `out` with another end; a slash behind the name of a folder is no part of it.
+std::string beside(std::string out, const char* end) {
+  while (out.size() > 1 && out.back() == '/') out.pop_back();
+  return out + end;
+}
+
+// What a folder or file is called.
+std::string last_name(const std::string& place) {
+  return fs::path(beside(place, "")).filename().string();
+}
+
+double figure_of(const Candidate& candidate, bool tags, std::size_t rows) {
+  return tags ? candidate.entities.f1()
+              : static_cast<double>(candidate.right) / static_cast<double>(rows);
+}
+
+Json figures(const Candidate& candidate, bool tags, std::size_t rows) {
+  return {{tags ? "entity_f1" : "accuracy", figure_of(candidate, tags, rows)},
+          {"bytes", candidate.bytes},
+          {"p50_ms", percentile(candidate.times, 0.5)},
+          {"p99_ms", percentile(candidate.times, 0.99)}};
+}
+
+}  // namespace
+
+Result<Json> measure_shrunk(const std::string& before, const std::string& after, const RowFile& dev,
+                            const std::atomic<bool>& stop) {
+  QIAO_ASSIGN(Candidate first, candidate_of(before));
+  QIAO_ASSIGN(Candidate second, candidate_of(after));
+  const std::size_t rows = std::min(dev.rows.size(), kAskedRowsMax);
+  QIAO_ASSIGN(const Task task, task_of_bundle(before));
+  const bool tags = task == Task::kTag;
+  for (std::size_t i = 0; i < std::min(rows, kWarmTexts); ++i) {
+    for (const Candidate* one : {&first, &second}) QIAO_TRY(one->ask(dev.rows[i]));
+  }
+  std::size_t same = 0;
+  for (std::size_t i = 0; i < rows; ++i) {
+    if (stop.load()) return Error{Code::kCancelled, "stopped while it was measured"};
+    QIAO_ASSIGN(const ServedAnswer one, ask(first, dev.rows[i]));
+    QIAO_ASSIGN(const ServedAnswer other, ask(second, dev.rows[i]));
+    same += one.label == other.label && one.entities == other.entities ? 1U : 0U;
+  }
+  const double had = figure_of(first, tags, rows);
+  const double has = figure_of(second, tags, rows);
+  Json told = {{"before", figures(first, tags, rows)}, {"after", figures(second, tags, rows)}};
+  told["lost"] = 100 * (had - has);
+  told["kept"] = had > 0 ? has / had : 0;
+  told["faster"] = told["before"]["p50_ms"].get<double>() / told["after"]["p50_ms"].get<double>();
+  told["agreement"] = static_cast<double>(same) / static_cast<double>(rows);
+  told["rows"] = rows;
+  told["threads"] = at::get_num_threads();
+  told["engine"] = first.served ? "llama.cpp" : "libtorch";
+  return told;
+}
+
+Status pass_gate(Disk& disk, const std::string& made, const std::string& out, double lost,
+                 double allowed) {
+  if (allowed < 0 || lost <= allowed) return disk.rename(made, out);
+  const std::string aside = beside(out, ".refused");
+  std::error_code ignored;
+  fs::remove_all(aside, ignored);
+  QIAO_TRY(disk.rename(made, aside));
+  return Error{Code::kPrecondition, "it lost " + fixed_text(lost, 2) +
+                                        " points on dev, more than " + fixed_text(allowed, 2) +
+                                        ": it is in " + aside +
+                                        "; --allow-loss sets what it may lose"};
+}
+
+std::string unmeasured(const std::string& out) {
+  return beside(out, ".unmeasured");
+}
+
+Result<std::string> begin_unmeasured(Disk& disk, const std::string& out) {
+  if (disk.exists(out)) {
+    return Error{Code::kAlreadyExists, out + " is there already: remove it or give another --out"};
+  }
+  std::string made = unmeasured(out);
+  std::error_code ignored;
+  fs::remove_all(made, ignored);
+  QIAO_TRY(disk.make_directories(made));
+  return made;
+}
+
+void forget_figures(Json& card) {
+  for (const char* key : {"dev", "best_epoch", "epochs", "seeds", "folds"}) card.erase(key);
+}
+
+Json shrunk_card(const std::string& from, const std::string& sha256, const std::string& how,
+                 const Json& options) {
+  return {{"from", last_name(from)},
+          {"sha256", sha256},
+          {"how", how},
+          {"options", options},
+          {"made_ms", SystemClock().wall_ms()}};
+}
+
+Status add_to_card(Disk& disk, const std::string& folder, const std::string& key,
+                   const Json& value) {
+  const std::string path = folder + "/card.json";
+  QIAO_ASSIGN(const std::string text, read_file(path));
+  QIAO_ASSIGN(Json card, parse_json(text));
+  card[key] = value;
+  return write_card(disk, folder, std::move(card));
+}
+
+Status note_in_card(Disk& disk, const std::string& folder, const Json& told) {
+  QIAO_ASSIGN(const std::string text, read_file(folder + "/card.json"));
+  QIAO_ASSIGN(const Json card, parse_json(text));
+  Json shrunk = card.value("shrunk", Json::object());
+  shrunk["measured"] = told;
+  return add_to_card(disk, folder, "shrunk", shrunk);
+}
+
+void note_shrunk(Progress& progress, const std::string& before, const std::string& after,
+                 const Json& told) {
+  constexpr double kMebibyte = 1 << 20;
+  const auto share = [](const Json& one) {
+    return fixed_text(100 * one[one.contains("accuracy") ? "accuracy" : "entity_f1"].get<double>(),
+                      2);
+  };
+  const auto mebibytes = [](const Json& one) {
+    return fixed_text(one["bytes"].get<double>() / kMebibyte, 1);
+  };
+  const auto time = [](const Json& one) {
+    return fixed_text(one[one.contains("p50_ms") ? "p50_ms" : "ms_per_token"].get<double>(), 2);
+  };
+  const Json& had = told["before"];
+  const Json& has = told["after"];
+  progress.note(tr(progress.language(), Text::kLearnShrunk,
+                   {last_name(before), last_name(after), share(had), share(has), mebibytes(had),
+                    mebibytes(has), time(had), time(has)}));
+}
+
+}  // namespace qiao::learn

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <atomic>
+#include <string>
+
+#include "base/disk.h"
+#include "base/json.h"
+#include "learn/commands/progress.h"
+#include "learn/data/rows.h"
+
+namespace qiao::learn {
+
+inline constexpr std::size_t kAskedRowsMax = 5000;  // of dev, from its beginning
+
+// Two bundles of one task and the same labels on `dev`, as the server runs them (llama.cpp; where
+// it is not built in, libtorch), asked in turns, one text at a time:
+//   before, after  {accuracy, entity_f1 (tags), bytes (served), p50_ms, p99_ms}
+//   lost           points of accuracy (tags: of entity F1)
+//   kept           after's figure over before's; `faster`: before's p50 over after's
+//   agreement      share of the rows on which both say the same
+//   engine         "llama.cpp" or "libtorch"
+Result<Json> measure_shrunk(const std::string& before, const std::string& after, const RowFile& dev,
+                            const std::atomic<bool>& stop);
+
+// The gate of everything that makes a model smaller: gives what stands in `made` its name `out`
+// when it `lost` no more than `allowed` points (negative: any loss is allowed), else moves it to
+// `out`.refused and gives `precondition`. Until then nothing stood under the name `out`.
+Status pass_gate(Disk& disk, const std::string& made, const std::string& out, double lost,
+                 double allowed);
+
+// Where a shrunk model stands until it has passed: `out`.unmeasured.
+std::string unmeasured(const std::string& out);
+// A fresh folder there. already_exists when `out` is there.
+Result<std::string> begin_unmeasured(Disk& disk, const std::string& out);
+
+// Takes out of a card what was measured of the bundle that another is made from.
+void forget_figures(Json& card);
+// What a card says of a bundle that was made from another.
+Json shrunk_card(const std::string& from, const std::string& sha256, const std::string& how,
+                 const Json& options);
+// Sets a key of the card of the bundle in `folder`.
+Status add_to_card(Disk& disk, const std::string& folder, const std::string& key,
+                   const Json& value);
+// Adds what was measured to the card of the bundle in `folder`, as `shrunk.measured`.
+Status note_in_card(Disk& disk, const std::string& folder, const Json& told);
+
+// One line for people about what measure_shrunk() told.
+void note_shrunk(Progress& progress, const std::string& before, const std::string& after,
+                 const Json& told);
+
+}  // namespace qiao::learn
