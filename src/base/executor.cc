@@ -2,6 +2,7 @@
 #include "base/executor.h"
 
 #include <pthread.h>
+#include <sys/resource.h>
 
 #include <condition_variable>
 #include <deque>
@@ -17,8 +18,12 @@ class LoopThread::Impl {
  public:
   using SteadyTime = std::chrono::steady_clock::time_point;
 
-  Impl(std::string name, std::size_t tasks_max)
-      : tasks_max_(tasks_max), thread_([this] { run(); }) {
+  Impl(std::string name, std::size_t tasks_max, int niceness)
+      : tasks_max_(tasks_max), thread_([this, niceness] {
+          // Of this thread alone, on Linux. To be nicer is never refused.
+          if (niceness > 0) static_cast<void>(::setpriority(PRIO_PROCESS, 0, niceness));
+          run();
+        }) {
     pthread_setname_np(thread_.native_handle(), name.substr(0, 15).c_str());
   }
 
@@ -116,8 +121,8 @@ class LoopThread::Impl {
   std::thread thread_;  // last: starts when everything above is there
 };
 
-LoopThread::LoopThread(std::string name, std::size_t tasks_max)
-    : impl_(std::make_unique<Impl>(std::move(name), tasks_max)) {}
+LoopThread::LoopThread(std::string name, std::size_t tasks_max, int niceness)
+    : impl_(std::make_unique<Impl>(std::move(name), tasks_max, niceness)) {}
 LoopThread::~LoopThread() {
   impl_->stop();
 }

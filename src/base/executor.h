@@ -36,11 +36,14 @@ class Executor {
 
 // An Executor with a thread of its own. stop() (and the destructor) runs what was already
 // posted, drops the timers, and joins. Owned by server/app.
+//
+// `niceness` 1 to 19: the thread, and every thread and process that it starts, gets a core after
+// those that are less nice.
 class LoopThread final : public Executor {
  public:
   static constexpr std::size_t kTasksMax = 1 << 18;
 
-  explicit LoopThread(std::string name, std::size_t tasks_max = kTasksMax);
+  explicit LoopThread(std::string name, std::size_t tasks_max = kTasksMax, int niceness = 0);
   ~LoopThread() override;
 
   Status post(Task task) override;

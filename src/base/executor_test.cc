@@ -2,6 +2,7 @@
 #include "base/executor.h"
 
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 
 #include <atomic>
 #include <future>
@@ -112,6 +113,23 @@ TEST(LoopThread, TakesTasksFromManyThreads) {
   }
   loop.stop();
   EXPECT_EQ(count, 20'000);
+}
+
+TEST(LoopThread, ANiceOneMakesNiceThreadsAndLeavesOthersAlone) {
+  constexpr int kNiceness = 11;
+  const auto niceness = [] { return ::getpriority(PRIO_PROCESS, 0); };
+  const int before = niceness();
+  int on_loop = -1;
+  int started_there = -1;
+  LoopThread loop("test", 16, kNiceness);
+  ASSERT_TRUE(loop.post([&] {
+    on_loop = niceness();
+    std::thread([&] { started_there = niceness(); }).join();
+  }));
+  loop.stop();
+  EXPECT_EQ(on_loop, kNiceness);
+  EXPECT_EQ(started_there, kNiceness);
+  EXPECT_EQ(niceness(), before);
 }
 
 }  // namespace
