@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "model/bundle/bundle_store.h"
+#include "understand/shadow.h"
 
 namespace qiao {
 
@@ -13,15 +14,17 @@ BundleSlot::BundleSlot(std::string name, std::shared_ptr<const Classifier> first
 }
 
 BundleSlot::~BundleSlot() {
-  wait_until_idle(*seat_);
+  clear(*seat_);
 }
 
-void BundleSlot::judge(std::string text, OnJudged done) const {
+void BundleSlot::judge(AskedText asked, OnJudged done) const {
   std::shared_ptr<Seat> seat;
+  std::shared_ptr<Shadow> shadow;
   {
     // Counted before a swap can look: the version stays until it has answered.
     const std::lock_guard lock(mutex_);
     seat = seat_;
+    shadow = seat_->shadow;
     const std::lock_guard counting(seat->mutex);
     ++seat->asked;
   }
@@ -30,11 +33,13 @@ void BundleSlot::judge(std::string text, OnJudged done) const {
     const std::lock_guard lock(seat->mutex);
     if (--seat->asked == 0) seat->idle.notify_all();
   });
-  seat->classifier->judge(std::move(text), [question, id = seat->classifier->id(),
-                                            done = std::move(done)](Result<HeadAnswer> answer) {
+  Classifier::OnAnswer answered = [question, id = seat->classifier->id(),
+                                   done = std::move(done)](Result<HeadAnswer> answer) {
     if (!answer) return done(std::move(answer.error()));
     done(Judged{std::move(*answer), id});
-  });
+  };
+  if (shadow) answered = shadow->overhear(asked, std::move(answered));
+  seat->classifier->judge(std::move(asked.text), std::move(answered));
 }
 
 void BundleSlot::swap(std::shared_ptr<const Classifier> next) {
@@ -44,8 +49,20 @@ void BundleSlot::swap(std::shared_ptr<const Classifier> next) {
     const std::lock_guard lock(mutex_);
     seat_.swap(seat);
   }
-  wait_until_idle(*seat);
-  seat->classifier.reset();
+  clear(*seat);
+}
+
+void BundleSlot::set_shadow(std::shared_ptr<Shadow> shadow) {
+  {
+    const std::lock_guard lock(mutex_);
+    seat_->shadow.swap(shadow);
+  }
+  if (shadow) shadow->stop();
+}
+
+std::shared_ptr<Shadow> BundleSlot::shadow() const {
+  const std::lock_guard lock(mutex_);
+  return seat_->shadow;
 }
 
 std::shared_ptr<const Classifier> BundleSlot::current() const {
@@ -61,6 +78,13 @@ Result<std::shared_ptr<BundleSlot>> open_bundle(const std::string& models_direct
               version_folder(models_directory, options.name, state.current()));
   QIAO_ASSIGN(auto first, Classifier::open(folder, state.current(), options, clock, metrics));
   return std::make_shared<BundleSlot>(options.name, std::move(first));
+}
+
+// Nobody finds the seat any more. What it holds ends here, not on the thread of the last answer.
+void BundleSlot::clear(Seat& seat) {
+  wait_until_idle(seat);
+  if (seat.shadow) seat.shadow->stop();
+  seat.classifier.reset();
 }
 
 // An encoder answers every request, late ones with an Error: this ends.

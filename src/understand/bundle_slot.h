@@ -13,6 +13,8 @@
 
 namespace qiao {
 
+class Shadow;
+
 // What a bundle said, and which version of it.
 struct Judged {
   HeadAnswer answer;
@@ -28,30 +30,37 @@ class BundleSlot {
   using OnJudged = std::function<void(Result<Judged>)>;
 
   BundleSlot(std::string name, std::shared_ptr<const Classifier> first);
-  ~BundleSlot();  // blocks until every question is answered
+  ~BundleSlot();  // blocks until every question is answered and the shadow has ended
   BundleSlot(const BundleSlot&) = delete;
   BundleSlot& operator=(const BundleSlot&) = delete;
 
-  void judge(std::string text, OnJudged done) const;
+  void judge(AskedText asked, OnJudged done) const;
   // Puts `next` in; what is asked from now on is answered by it. Blocks until the version before
-  // has answered all it was asked, and lets it go. Not on a thread that answers questions.
+  // has answered all it was asked, and lets it go with its shadow. Not on a thread that answers
+  // questions.
   void swap(std::shared_ptr<const Classifier> next);
+  // From now on `shadow` (null: none) hears what is asked, as long as this version is here. Ends
+  // the one that heard before, and blocks meanwhile.
+  void set_shadow(std::shared_ptr<Shadow> shadow);
 
   [[nodiscard]] std::shared_ptr<const Classifier> current() const;
+  [[nodiscard]] std::shared_ptr<Shadow> shadow() const;
   [[nodiscard]] const std::string& name() const { return name_; }
 
  private:
   // A version and the questions under way with it.
   struct Seat {
     std::shared_ptr<const Classifier> classifier;
+    std::shared_ptr<Shadow> shadow;  // under the slot's mutex_
     std::mutex mutex;
     std::condition_variable idle;
     std::size_t asked = 0;
   };
   static void wait_until_idle(Seat& seat);
+  static void clear(Seat& seat);
 
   const std::string name_;
-  mutable std::mutex mutex_;  // of seat_
+  mutable std::mutex mutex_;  // of seat_ and its shadow
   std::shared_ptr<Seat> seat_;
 };
 

@@ -13,6 +13,12 @@
 
 namespace qiao {
 
+// A text to be judged, and the message that it is of; "": of none that is on its way.
+struct AskedText {
+  std::string text;
+  std::string message_id = {};
+};
+
 // One version of a bundle, loaded: an encoder that llama.cpp runs, and the head that we apply to
 // its vectors.
 //

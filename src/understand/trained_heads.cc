@@ -122,12 +122,13 @@ TrainedHeads::TrainedHeads(std::vector<HeadSpec> heads) : heads_(std::move(heads
   names_ = std::make_shared<const std::vector<HeadSpec>>(std::move(names));
 }
 
-TrainedHeads::OnAnnotated TrainedHeads::ask(const std::string& text, OnAnnotated done) const {
+TrainedHeads::OnAnnotated TrainedHeads::ask(const AskedText& asked, OnAnnotated done) const {
   if (heads_.empty()) return done;
   const auto gathering = std::make_shared<Gathering>(names_, std::move(done));
   for (std::size_t i = 0; i < heads_.size(); ++i) {
     heads_[i].bundle->judge(
-        text, [gathering, i](Result<Judged> judged) { gathering->take(i, std::move(judged)); });
+        {asked.text, heads_[i].live ? asked.message_id : ""},
+        [gathering, i](Result<Judged> judged) { gathering->take(i, std::move(judged)); });
   }
   return [gathering](Annotations annotations) { gathering->take(std::move(annotations)); };
 }

@@ -21,6 +21,7 @@ struct HeadSpec {
   std::string name;  // "intent", "sentiment", or what the flow calls it
   std::shared_ptr<const BundleSlot> bundle;
   std::map<std::string, std::string> labels;  // the bundle's label → the flow's, where they differ
+  bool live = true;                           // false: a replay's, whose messages no shadow hears
 };
 
 // Puts what a head said into the annotations: labels of `intent` beside those of the examples, of
@@ -35,10 +36,10 @@ class TrainedHeads {
 
   explicit TrainedHeads(std::vector<HeadSpec> heads);
 
-  // Asks all heads about `text` at once. The function that it returns is given, once, what else is
+  // Asks all heads about `asked` at once. The function that it returns is given, once, what else is
   // known of the message; when all have answered, `done` gets both together, on the thread of the
   // last one.
-  [[nodiscard]] OnAnnotated ask(const std::string& text, OnAnnotated done) const;
+  [[nodiscard]] OnAnnotated ask(const AskedText& asked, OnAnnotated done) const;
 
  private:
   const std::vector<HeadSpec> heads_;

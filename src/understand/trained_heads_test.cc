@@ -102,14 +102,14 @@ TEST_F(TrainedHeadsTest, ASwapWaitsForWhatWasAsked) {
   const auto keep = [&](const Result<Judged>& judged) {
     answers.push_back(judged ? judged->id : "");
   };
-  slot->judge("money", keep);
+  slot->judge({"money"}, keep);
   std::promise<void> swapped;
   std::thread swapper([&] {
     slot->swap(load({{"order", "refund"}, {{"money", "order"}}}, "new"));
     swapped.set_value();
   });
   while (slot->current()->version() != "new") std::this_thread::yield();
-  slot->judge("money", keep);
+  slot->judge({"money"}, keep);
   EXPECT_EQ(answers, std::vector<std::string>{"intents@new"});
   EXPECT_FALSE(old.expired());
   old_encoder->release();
@@ -127,7 +127,7 @@ TEST_F(TrainedHeadsTest, NoQuestionIsLostWhileVersionsChange) {
   std::atomic<bool> swapping{true};
   const auto ask = [&] {
     for (int i = 0; i < kQuestions; ++i) {
-      slot->judge("money", [&](const Result<Judged>& judged) {
+      slot->judge({"money"}, [&](const Result<Judged>& judged) {
         if (!judged) return;
         const bool even = judged->id.back() % 2 == 0;
         if (judged->answer.labels.front().label == (even ? "refund" : "order")) ++right;

@@ -19,7 +19,7 @@ class ExampleUnderstander final : public Understander {
         clock_(clock),
         judge_(std::make_shared<const MessageJudge>(std::move(judge))) {}
 
-  void annotate(std::string text, OnAnnotated done) const override;
+  void annotate(AskedText asked, OnAnnotated done) const override;
   void embed(std::string text, Language language, Model::OnEmbedded done) const override;
 
  private:
@@ -29,20 +29,21 @@ class ExampleUnderstander final : public Understander {
   const std::shared_ptr<const MessageJudge> judge_;
 };
 
-void ExampleUnderstander::annotate(std::string text, OnAnnotated done) const {
+void ExampleUnderstander::annotate(AskedText asked, OnAnnotated done) const {
   const std::int64_t began_us = clock_.steady_us();
   const auto end = [&clock = clock_, began_us, done = std::move(done)](Annotations annotations) {
     annotations.ms = static_cast<double>(clock.steady_us() - began_us) / 1000.0;
     done(std::move(annotations));
   };
-  const auto finish = [judge = judge_, judged = heads_.ask(text, end)](const std::string& said,
-                                                                       std::vector<float> vector) {
+  const auto finish = [judge = judge_, judged = heads_.ask(asked, end)](const std::string& said,
+                                                                        std::vector<float> vector) {
     judged(judge->judge(said, std::move(vector)));
   };
-  Model* encoder = judge_->wants_vector() ? encoder_of(encoders_, detect_language(text)) : nullptr;
-  if (encoder == nullptr) return finish(text, {});
-  std::vector<std::string> texts{text};
-  encoder->embed(std::move(texts), [finish, said = std::move(text)](Result<Embeddings> made) {
+  Model* encoder =
+      judge_->wants_vector() ? encoder_of(encoders_, detect_language(asked.text)) : nullptr;
+  if (encoder == nullptr) return finish(asked.text, {});
+  std::vector<std::string> texts{asked.text};
+  encoder->embed(std::move(texts), [finish, said = std::move(asked.text)](Result<Embeddings> made) {
     const bool whole = made && made->size() == 1;
     finish(said, whole ? std::move(made->front()) : std::vector<float>());
   });

@@ -47,7 +47,7 @@ class Understander {
   static Result<std::shared_ptr<const Understander>> make(UnderstandSpec spec, Encoders encoders);
   virtual ~Understander() = default;
 
-  virtual void annotate(std::string text, OnAnnotated done) const = 0;
+  virtual void annotate(AskedText asked, OnAnnotated done) const = 0;
   // The vector of `text` from the encoder of its language, for retrieval and relevance.
   virtual void embed(std::string text, Language language, Model::OnEmbedded done) const = 0;
 };

@@ -189,7 +189,7 @@ TEST(Understander, AnswersAfterItIsGone) {
   auto understander = make(small_spec(), {encoder, nullptr});
   encoder->hold(true);
   int answers = 0;
-  understander->annotate("我要退款", [&](const Annotations& found) {
+  understander->annotate({"我要退款"}, [&](const Annotations& found) {
     EXPECT_EQ(found.likes[0].label, "refund");
     ++answers;
   });

@@ -31,7 +31,7 @@ Result<std::shared_ptr<const KnowledgeBase>> KnowledgeBase::make(const Knowledge
 
 void KnowledgeBase::find(std::string text, OnHits done) const {
   if (questions_.empty()) return done({});
-  understander_->annotate(std::move(text),
+  understander_->annotate({std::move(text)},
                           [self = shared_from_this(), done = std::move(done)](Annotations found) {
                             done(self->fold(found.likes));
                           });

@@ -122,7 +122,7 @@ void Turn::understand() {
                                                   }));
   }
   parts_.understander->annotate(
-      std::move(start_of_text),
+      {std::move(start_of_text), delivery_.message.id},
       on_loop(parts_.executor, shared_from_this(), [](Turn& self, Annotations seen) {
         self.seen_ = std::move(seen);
         self.understood();

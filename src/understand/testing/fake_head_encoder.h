@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <atomic>
 #include <mutex>
 #include <string>
 #include <utility>
@@ -13,6 +14,7 @@ namespace qiao::testing {
 
 // The encoder of a tiny bundle (model/testing/tiny_bundle.h) without llama.cpp: the vector of a
 // word is 1 in the number of its own, a text's is their mean. Answers at once, or on release().
+// Thread-safe.
 class FakeHeadEncoder final : public Model {
  public:
   explicit FakeHeadEncoder(bool of_tokens) : of_tokens_(of_tokens) {}
@@ -20,7 +22,15 @@ class FakeHeadEncoder final : public Model {
   void hold(bool on) { hold_ = on; }
   void fail(bool on) { fail_ = on; }
   void release() {
-    for (auto& [tokens, on_done] : std::exchange(held_, {})) on_done(answer(tokens));
+    std::unique_lock lock(mutex_);
+    auto held = std::exchange(held_, {});
+    lock.unlock();
+    for (auto& [tokens, on_done] : held) on_done(answer(tokens));
+  }
+  // How many wait for release().
+  [[nodiscard]] std::size_t held() const {
+    const std::lock_guard lock(mutex_);
+    return held_.size();
   }
 
   [[nodiscard]] ModelInfo info() const override {
@@ -39,6 +49,7 @@ class FakeHeadEncoder final : public Model {
   }
   void encode(std::vector<std::vector<std::int32_t>> tokens, OnEmbedded on_done) override {
     if (!hold_) return on_done(answer(tokens));
+    const std::lock_guard lock(mutex_);
     held_.emplace_back(std::move(tokens), std::move(on_done));
   }
 
@@ -62,8 +73,9 @@ class FakeHeadEncoder final : public Model {
   }
 
   const bool of_tokens_;
-  bool hold_ = false;
-  bool fail_ = false;
+  std::atomic<bool> hold_{false};
+  std::atomic<bool> fail_{false};
+  mutable std::mutex mutex_;  // of held_
   std::vector<std::pair<std::vector<std::vector<std::int32_t>>, OnEmbedded>> held_;
 };
 

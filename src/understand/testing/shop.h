@@ -53,7 +53,7 @@ inline std::vector<Probe> read_probes(const std::string& name) {
 
 inline Annotations annotate_and_wait(const Understander& understander, const std::string& text) {
   std::promise<Annotations> promise;
-  understander.annotate(text, [&](Annotations found) { promise.set_value(std::move(found)); });
+  understander.annotate({text}, [&](Annotations found) { promise.set_value(std::move(found)); });
   return promise.get_future().get();
 }
 
