@@ -6,6 +6,7 @@
 
 #include "base/logging.h"
 #include "flow/config/head_check.h"
+#include "understand/shadow.h"
 
 namespace qiao::server {
 namespace {
@@ -118,10 +119,14 @@ Bundles::Loaded Bundles::load(const std::string& name, const std::string& versio
 Bundles::Loaded Bundles::load_and_try(const std::string& name, const std::string& version) const {
   QIAO_ASSIGN(std::shared_ptr<const Classifier> loaded, load(name, version));
   QIAO_TRY(check_flows(name, loaded->head()));
-  QIAO_TRY(loaded->wait_until_ready(kLoadMsMax));
-  QIAO_TRY(try_probes(*loaded));
-  QIAO_TRY(try_card_texts(*loaded));
+  QIAO_TRY(try_out(*loaded));
   return loaded;
+}
+
+Status Bundles::try_out(const Classifier& loaded) {
+  QIAO_TRY(loaded.wait_until_ready(kLoadMsMax));
+  QIAO_TRY(try_probes(loaded));
+  return try_card_texts(loaded);
 }
 
 Status Bundles::check_flows(const std::string& name, const TextHead& head) const {
@@ -163,7 +168,12 @@ Json Bundles::put_in(const std::string& name, std::shared_ptr<const Classifier> 
                {"labels", next->head().labels()},
                {"served", slots_.contains(name)}};
   const auto slot = slots_.find(name);
-  if (slot != slots_.end()) slot->second->swap(std::move(next));
+  if (slot != slots_.end()) {
+    if (Json compared = end_shadow_of(*slot->second); !compared.is_null()) {
+      done["shadow"] = std::move(compared);
+    }
+    slot->second->swap(std::move(next));
+  }
   log_info("bundles", name + ": version " + json_string(done, "version").value_or("") +
                           (before.empty() ? "" : " in the place of " + before));
   if (audit_)
@@ -177,6 +187,10 @@ Json Bundles::list() const {
     const auto classifier = slot->current();
     const ModelInfo info = classifier->info();
     const TextHead& head = classifier->head();
+    Json bundle = {{"version", classifier->version()},
+                   {"labels", head.labels()},
+                   {"figures", figures_of(head.card())}};
+    if (const auto shadow = slot->shadow()) bundle["shadow"] = shadow->version();
     list.push_back({{"name", name},
                     {"kind", head.task() == HeadTask::kTag ? "tagger" : "classifier"},
                     {"where", info.where},
@@ -187,10 +201,7 @@ Json Bundles::list() const {
                     {"note", info.note},
                     {"resident_bytes", info.resident_bytes},
                     {"restarts", info.restarts},
-                    {"bundle",
-                     {{"version", classifier->version()},
-                      {"labels", head.labels()},
-                      {"figures", figures_of(head.card())}}}});
+                    {"bundle", std::move(bundle)}});
   }
   return list;
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Bundles in a whole server: served, changed under load, refused, taken back.
+// Bundles in a whole server: served, changed under load, refused, taken back, shadowed.
 #include "server/bundles.h"
 
 #include <gmock/gmock.h>
@@ -86,6 +86,24 @@ class BundlesTest : public ::testing::Test {
   }
   FetchResponse promote(const std::string& what) const {
     return call("POST", "/v1/models/intents/promote", dump_json(Json{{"bundle", what}}));
+  }
+  FetchResponse shadow(const std::string& what, const std::string& query = "") const {
+    return call("POST", "/v1/models/intents/shadow" + query, dump_json(Json{{"bundle", what}}));
+  }
+  [[nodiscard]] static std::string candidate_of(const FetchResponse& begun) {
+    const Json report = parse_json(begun.body).value_or(Json::object());
+    return json_string(report.value("candidate", Json::object()), "version").value_or("");
+  }
+  // The report, once so many messages were compared.
+  [[nodiscard]] Json compared(int count) const {
+    Json report;
+    for (int i = 0; i < 2'000; ++i) {
+      report = ask("GET", "/v1/models/intents/shadow");
+      if (report.value("compared", -1) == count) return report;
+      std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    }
+    ADD_FAILURE() << dump_json(report);
+    return report;
   }
   void say(const std::string& id, const std::string& text) const {
     const Json message = {{"text", text}, {"id", id}, {"conversation", id}};
@@ -205,6 +223,122 @@ TEST_F(BundlesTest, NoMessageIsLostOrMisroutedWhileVersionsChange) {
   }
   say("last", "money");
   EXPECT_EQ(judge_of(why("last")), "intents@" + last);
+}
+
+TEST_F(BundlesTest, AShadowComparesOnLiveMessagesAndChangesNone) {
+  start();
+  const FetchResponse begun = shadow(at("new"));
+  ASSERT_EQ(begun.status, 200) << begun.body;
+  const std::string fresh = candidate_of(begun);
+  say("m1", "money");
+  say("m2", "box");
+  say("m3", "hello");
+  for (const char* id : {"m1", "m2", "m3"}) EXPECT_EQ(judge_of(why(id)), "intents@" + old_);
+  EXPECT_EQ(route_of(why("m1")), "refunds");
+  const Json report = compared(3);
+  EXPECT_EQ(report["current"]["version"], old_);
+  EXPECT_EQ(report["candidate"]["version"], fresh);
+  EXPECT_EQ(report["agreed"], 1);
+  ASSERT_EQ(report["disagreements"].size(), 2U);
+  EXPECT_EQ(report["disagreements"][0]["count"], 1);
+  EXPECT_THAT(dump_json(report["disagreements"]), HasSubstr("\"message\":\"m1\""));
+  EXPECT_EQ(report["failed"], 0);
+  EXPECT_THAT(call("GET", "/metrics").body,
+              HasSubstr("qiao_shadow_compared_total{bundle=\"intents\"} 3"));
+  EXPECT_EQ(ask("GET", "/v1/status")["models"][0]["bundle"]["shadow"], fresh);
+  EXPECT_EQ(ask("DELETE", "/v1/models/intents/shadow")["compared"], 3);
+  EXPECT_EQ(call("GET", "/v1/models/intents/shadow").status, 404);
+  EXPECT_EQ(call("DELETE", "/v1/models/intents/shadow").status, 404);
+  EXPECT_EQ(read_bundle_state(at("models"), "intents")->current(), old_);
+}
+
+TEST_F(BundlesTest, PromotingEndsTheShadowAndSoDoesARestart) {
+  start();
+  const std::string fresh = candidate_of(shadow(at("new")));
+  say("m1", "money");
+  EXPECT_EQ(compared(1)["agreed"], 0);
+  const Json done = parse_json(promote(fresh).body).value();
+  EXPECT_EQ(done["version"], fresh);
+  EXPECT_EQ(done["shadow"]["compared"], 1);
+  EXPECT_EQ(call("GET", "/v1/models/intents/shadow").status, 404);
+  EXPECT_EQ(shadow(old_).status, 200);
+  start();
+  const FetchResponse gone = call("GET", "/v1/models/intents/shadow");
+  EXPECT_EQ(gone.status, 404);
+  EXPECT_THAT(gone.body, HasSubstr("qiao model shadow intents BUNDLE"));
+}
+
+TEST_F(BundlesTest, APromoteThatIsRefusedLeavesTheShadow) {
+  start();
+  const std::string fresh = candidate_of(shadow(at("new")));
+  write_tiny_bundle(at("other"), {{"cat", "dog"}, {{"money", "cat"}}});
+  EXPECT_EQ(promote(at("other")).status, 412);
+  say("m1", "money");
+  EXPECT_EQ(compared(1)["candidate"]["version"], fresh);
+}
+
+TEST_F(BundlesTest, ASecondShadowTakesThePlaceOfTheFirst) {
+  start();
+  const std::string fresh = candidate_of(shadow(at("new")));
+  write_tiny_bundle(at("third"), {{"order", "refund"}, {{"money", "refund"}}});
+  const FetchResponse begun = shadow(at("third"));
+  EXPECT_EQ(parse_json(begun.body).value()["replaced"], fresh);
+  say("m1", "money");
+  EXPECT_EQ(compared(1)["candidate"]["version"], candidate_of(begun));
+}
+
+TEST_F(BundlesTest, AShadowMayBeOfAnotherKindAndSaysSo) {
+  start();
+  write_tiny_bundle(at("other"), {{"order", "cat"}, {{"money", "cat"}}});
+  const Json other = parse_json(shadow(at("other")).body).value();
+  EXPECT_EQ(other["labels_only_current"], Json({"refund"}));
+  EXPECT_EQ(other["labels_only_candidate"], Json({"cat"}));
+  EXPECT_THAT(other["unfit"].get<std::string>(), HasSubstr("route refunds needs"));
+  write_tiny_bundle(at("tags"), {{"O", "B-SUM"}, {{"money", "B-SUM"}}, "tag"});
+  const Json tags = parse_json(shadow(at("tags")).body).value();
+  EXPECT_EQ(tags["candidate"]["task"], "tag");
+  EXPECT_EQ(tags["current"]["task"], "classify");
+  say("m1", "money");
+  EXPECT_EQ(compared(1)["agreed"], 0);
+  EXPECT_EQ(judge_of(why("m1")), "intents@" + old_);
+}
+
+TEST_F(BundlesTest, WhatCannotBeAShadowIsRefusedInBothLanguages) {
+  start();
+  const FetchResponse nowhere = shadow(at("nowhere"));
+  EXPECT_EQ(nowhere.status, 404);
+  EXPECT_THAT(nowhere.body, HasSubstr("nor an installed version of intents"));
+  EXPECT_THAT(shadow(at("nowhere"), "?lang=zh").body, HasSubstr("已安装的版本"));
+  EXPECT_EQ(shadow(at("new"), "?lang=xx").status, 400);
+  EXPECT_EQ(shadow(old_).status, 412);
+  const FetchResponse unknown =
+      call("POST", "/v1/models/moods/shadow", dump_json(Json{{"bundle", at("new")}}));
+  EXPECT_EQ(unknown.status, 404);
+  EXPECT_THAT(unknown.body, HasSubstr("the bundles that are asked: intents"));
+  const Json none = {{"bundle", at("new")}, {"percent", 0}};
+  EXPECT_EQ(call("POST", "/v1/models/intents/shadow", dump_json(none)).status, 400);
+  EXPECT_EQ(call("GET", "/v1/models/intents/shadow").status, 404);
+}
+
+// Shadows come and go while messages do: each is decided, by the version that is served.
+TEST_F(BundlesTest, NoMessageNoticesAShadow) {
+  start();
+  constexpr int kMessages = 120;
+  std::atomic<bool> sending{true};
+  std::thread sender([&] {
+    for (int i = 0; i < kMessages; ++i) say("m" + std::to_string(i), "money");
+    sending = false;
+  });
+  for (int rounds = 0; sending || rounds < 2; ++rounds) {
+    EXPECT_EQ(shadow(at("new")).status, 200);
+    EXPECT_EQ(call("DELETE", "/v1/models/intents/shadow").status, 200);
+  }
+  sender.join();
+  for (int i = 0; i < kMessages; ++i) {
+    const Json found = why("m" + std::to_string(i));
+    ASSERT_EQ(route_of(found), "refunds") << i;
+    ASSERT_EQ(judge_of(found), "intents@" + old_) << i;
+  }
 }
 
 TEST_F(BundlesTest, AFlowWithoutItsBundleDoesNotStart) {

@@ -10,15 +10,6 @@
 namespace qiao::server {
 namespace {
 
-Result<Language> language_of(const HttpRequest& request) {
-  Query query(request.query);
-  const std::string lang = query.text("lang").value_or("");
-  QIAO_TRY(query.finish());
-  if (lang == "zh") return Language::kChinese;
-  if (lang.empty() || lang == "en") return Language::kEnglish;
-  return invalid_argument("query 'lang' is en or zh");
-}
-
 // The last event of a type is the one that holds: an earlier attempt was superseded.
 Json last_of(const std::vector<HistoryEvent>& events, std::string_view type) {
   for (auto event = events.rbegin(); event != events.rend(); ++event) {
@@ -60,7 +51,7 @@ void add_message_routes(Router& router, const ApiServices& services) {
     });
   });
   router.add("GET", "/v1/messages/{id}/why", [&services](const Call& call) {
-    const Result<Language> language = language_of(call.request);
+    const Result<Language> language = asked_language(call.request.query);
     if (!language) return send_error(*call.writer, language.error());
     answer_from_history(services, call.writer,
                         [id = call.parameter, language = *language](History& history) {

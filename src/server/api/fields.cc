@@ -134,6 +134,15 @@ Status Query::finish() const {
   return {};
 }
 
+Result<Language> asked_language(const std::map<std::string, std::string>& query) {
+  Query fields(query);
+  const std::string lang = fields.text("lang").value_or("");
+  QIAO_TRY(fields.finish());
+  if (lang == "zh") return Language::kChinese;
+  if (lang.empty() || lang == "en") return Language::kEnglish;
+  return invalid_argument("query 'lang' is en or zh");
+}
+
 Result<Json> object_body(std::string_view body) {
   if (body.empty()) return Json(Json::object());
   QIAO_ASSIGN(Json json, parse_json(body));

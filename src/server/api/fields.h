@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/json.h"
+#include "base/language.h"
 #include "base/result.h"
 
 namespace qiao::server {
@@ -55,6 +56,9 @@ class Query {
   std::vector<std::string> asked_;
   std::string fault_;
 };
+
+// `?lang=`, of a query that has no other key: English unless it says zh.
+Result<Language> asked_language(const std::map<std::string, std::string>& query);
 
 // The body as a JSON object; "" counts as {}.
 Result<Json> object_body(std::string_view body);
