@@ -106,13 +106,13 @@ Arguments without_help_word(Arguments arguments) {
 const std::vector<Command>& all_commands() {
   static const std::vector<Command> kCommands = [] {
     std::vector<Command> all;
-    for (auto* family : {&serve_commands,  &chat_commands,         &desk_commands,
-                         &init_commands,   &flow_commands,         &topic_commands,
-                         &stream_commands, &dlq_commands,          &topic_settings_commands,
-                         &why_commands,    &conversation_commands, &model_commands,
-                         &bundle_commands, &learn_commands,        &doctor_commands,
-                         &data_commands,   &bench_commands,        &sim_commands,
-                         &about_commands,  &completion_commands}) {
+    for (auto* family :
+         {&serve_commands,          &chat_commands,   &desk_commands,         &init_commands,
+          &flow_commands,           &topic_commands,  &stream_commands,       &dlq_commands,
+          &topic_settings_commands, &why_commands,    &conversation_commands, &model_commands,
+          &bundle_commands,         &shadow_commands, &learn_commands,        &doctor_commands,
+          &data_commands,           &bench_commands,  &sim_commands,          &about_commands,
+          &completion_commands}) {
       for (Command& command : family()) all.push_back(std::move(command));
     }
     return all;

@@ -35,6 +35,7 @@ std::vector<Command> dlq_commands();             // dlq ls, show, retry, edit, d
 std::vector<Command> topic_settings_commands();  // topic ls, show, set, unset
 std::vector<Command> model_commands();           // model pull, ls, ps, rm, verify
 std::vector<Command> bundle_commands();          // model promote, rollback
+std::vector<Command> shadow_commands();          // model shadow
 std::vector<Command> flow_commands();            // flow ls, show, test; validate
 std::vector<Command> init_commands();            // init
 std::vector<Command> serve_commands();           // serve, run, worker

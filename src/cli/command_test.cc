@@ -83,6 +83,12 @@ TEST(CommandLine, NothingAtAllIsAWrongUse) {
   EXPECT_EQ(run({"version", "--nope"}).status, kExitUsage);
 }
 
+TEST(CommandLine, AShadowIsBegunOrStoppedNotBoth) {
+  const Outcome both = run({"model", "shadow", "intents", "./new", "--stop"});
+  EXPECT_EQ(both.status, exit_status(Code::kInvalidArgument));
+  EXPECT_NE(both.err.find("--stop takes no bundle"), std::string::npos) << both.err;
+}
+
 TEST(CommandLine, TextsComeInChineseToo) {
   const Outcome help = run({"--lang", "zh", "help", "pub"}, Language::kChinese);
   EXPECT_EQ(help.status, kExitOk);
