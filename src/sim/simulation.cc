@@ -14,7 +14,7 @@ constexpr std::int64_t kFaultsMsMin = 10'000;
 constexpr std::uint64_t kFaultsMsMore = 20'000;
 constexpr std::int64_t kFinishMsMax = 240'000;  // with the faults over, everything is done by then
 constexpr std::int64_t kLookMs = 500;
-constexpr std::int64_t kQuietMs = 6'000;  // then readers have seen the end
+constexpr std::int64_t kQuietMs = 6'000;  // so long nothing is open: readers have seen the end
 constexpr std::size_t kReadCount = 4'096;
 constexpr std::size_t kReadBytes = 16 << 20;
 
@@ -40,6 +40,7 @@ class Simulation {
  private:
   void play(std::int64_t ms);
   void finish();
+  void note_unfinished();
   bool is_finished();
   void look_at_groups();
   void read_back();
@@ -94,18 +95,21 @@ void Simulation::finish() {
   supervisor_.settle();
   for (const auto& actor : cast_) actor->settle();
   const std::int64_t end_us = agenda_.now_us() + kFinishMsMax * 1'000;
-  while (!is_finished() && agenda_.now_us() < end_us && !supervisor_.has_given_up()) {
+  // Groups tell what was, not what a late call of a client brings meanwhile.
+  for (std::int64_t quiet_ms = 0; quiet_ms < kQuietMs && !supervisor_.has_given_up();) {
+    if (agenda_.now_us() >= end_us) return note_unfinished();
     look_at_groups();
     play(kLookMs);
+    quiet_ms = is_finished() ? quiet_ms + kLookMs : 0;
   }
-  if (!is_finished()) {
-    for (const auto& actor : cast_) {
-      if (const std::string left = actor->unfinished(); !left.empty())
-        journal_.unfinished.push_back(actor->name() + ": " + left);
-    }
-    for (const std::string& group : open_groups_) journal_.unfinished.push_back(group);
+}
+
+void Simulation::note_unfinished() {
+  for (const auto& actor : cast_) {
+    if (const std::string left = actor->unfinished(); !left.empty())
+      journal_.unfinished.push_back(actor->name() + ": " + left);
   }
-  play(kQuietMs);
+  for (const std::string& group : open_groups_) journal_.unfinished.push_back(group);
 }
 
 bool Simulation::is_finished() {
