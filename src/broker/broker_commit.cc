@@ -158,11 +158,16 @@ Status Broker::Impl::check_room(const Changes& changes) {
   return {};
 }
 
+// For what is not durable yet, a crash may take back: nobody hears of it before.
+void Broker::Impl::refuse(const Error& error, const Done<std::vector<Published>>& done) {
+  when_durable([done, error](Status status) { done(status ? error : std::move(status.error())); });
+}
+
 void Broker::Impl::commit(Commit commit, const Done<std::vector<Published>>& done) {
   Changes changes;
   std::vector<Published> published;
   if (const Status added = add_messages(commit, published, changes); !added)
-    return done(added.error());
+    return refuse(added.error(), done);
   const std::int64_t now = time_.now_ms();
   // Before the acks: what ends a lease ends its receipts.
   if (const Status added = add_receipts(commit, changes); !added) return done(added.error());

@@ -183,6 +183,27 @@ TEST(BrokerFault, NobodySeesAMessageBeforeItIsDurable) {
   EXPECT_EQ(seen, 200);
 }
 
+// A crash may take the other one back: who heard of it would wait for what is not there.
+TEST(BrokerFault, ARefusalNamesOnlyWhatIsDurable) {
+  BrokerHarness bus(Kind::kSegments);
+  ASSERT_TRUE(bus.open());
+  for (std::uint64_t i = 0; i < 50; ++i) {
+    bus.broker().publish({text_message("in", "first", "lane")}, [](const auto&) {});
+    Commit late;
+    late.publish = {text_message("in", "late", "lane")};
+    late.expected = {{0, std::nullopt}};
+    bool refused = false;
+    bus.broker().commit(std::move(late), [&](const Result<std::vector<Published>>& published) {
+      ASSERT_FALSE(published);
+      EXPECT_EQ(published.error().code, Code::kConflict);
+      EXPECT_GT(bus.log().bounds().durable, i);
+      refused = true;
+    });
+    bus.settle();
+    ASSERT_TRUE(refused);
+  }
+}
+
 // A crash may take the ack back: who was given the next message by then would see its conversation
 // go backwards.
 TEST(BrokerFault, TheNextOfALaneIsHandedOutWhenTheAckIsDurable) {

@@ -42,6 +42,7 @@ class Broker::Impl : public std::enable_shared_from_this<Broker::Impl> {
   void stop(std::function<void()> stopped);
   SubscriptionId next_subscription() { return ++last_subscription_; }
 
+  void refuse(const Error& error, const Done<std::vector<Published>>& done);
   void commit(Commit commit, const Done<std::vector<Published>>& done);
   void set_topic(TopicSpec spec, const Done<void>& done);
   void erase_topic_settings(const std::string& pattern, const Done<void>& done);
