@@ -264,6 +264,37 @@ TEST(BrokerFault, ATrimmedLogNeedsItsSnapshot) {
 
 // Whole files below every floor go: the oldest kept message, the open ones, the snapshot before,
 // and what others still read.
+// A crash may bring back what was removed: no reader may have gone past it by then.
+TEST(BrokerFault, NoReaderPassesWhatMayComeBack) {
+  BrokerHarness bus(Kind::kSegments);
+  ASSERT_TRUE(bus.open());
+  TopicSpec spec;
+  spec.pattern = "in";
+  spec.retain_messages = 1;
+  ASSERT_TRUE(bus.call<void>([&](auto done) { bus.broker().set_topic(spec, done); }));
+  ASSERT_TRUE(bus.publish(text_message("in", "first")));
+  for (int i = 0; i < 50; ++i) {
+    ASSERT_TRUE(bus.publish(text_message("in", "next")));
+    bus.loop().advance_ms(Broker::kKeepEveryMs);
+    const std::uint64_t removed = bus.log().bounds().next;
+    int passed = 0;
+    const auto seen = [&] {
+      EXPECT_GE(bus.log().bounds().durable, removed);
+      ++passed;
+    };
+    bus.broker().read("in", 0, 10, [&](const Result<Page>& page) {
+      ASSERT_TRUE(page);
+      ASSERT_EQ(page->messages.size(), 1U);
+      seen();
+    });
+    const auto reader = bus.broker().subscribe("in", 0, [&](const StoredMessage&) { seen(); });
+    bus.run();
+    bus.settle();
+    EXPECT_EQ(passed, 2);
+    bus.broker().unsubscribe(reader);
+  }
+}
+
 TEST(BrokerFault, RetentionTrimsTheLog) {
   std::uint64_t needed_from = 0;
   BrokerOptions options;

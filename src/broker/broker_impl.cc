@@ -8,6 +8,7 @@
 
 #include "base/logging.h"
 #include "base/random.h"
+#include "message/subject.h"
 
 namespace qiao {
 namespace {
@@ -185,6 +186,7 @@ Result<std::uint64_t> Broker::Impl::append(Changes changes, Release release) {
     state_.apply_published(offset, *message);
     bodies_.insert(offset++, message);
   }
+  note_removals(offset, changes.rest);
   for (const Record& record : changes.rest) state_.apply(offset++, record);
   next_ = first + count;
   if (!joiners_.empty()) end_joiners(changes.rest);
@@ -192,6 +194,21 @@ Result<std::uint64_t> Broker::Impl::append(Changes changes, Release release) {
   if (release || !changes.publish.empty())
     pending_.push_back({first, next_, std::move(changes.publish), std::move(release)});
   return first;
+}
+
+void Broker::Impl::note_removals(std::uint64_t first, const std::vector<Record>& records) {
+  for (const Record& record : records) {
+    ++first;
+    const auto* removed = std::get_if<record::Removed>(&record);
+    if (removed != nullptr && !removed->offsets.empty())
+      removals_.push_back({first, removed->topic, removed->offsets.back()});
+  }
+}
+
+bool Broker::Impl::awaits_removal(const std::string& pattern, std::uint64_t from) const {
+  return std::any_of(removals_.begin(), removals_.end(), [&](const Removal& removal) {
+    return removal.last >= from && (removal.topic.empty() || matches(pattern, removal.topic));
+  });
 }
 
 void Broker::Impl::when_durable(Release release) {
@@ -219,6 +236,7 @@ void Broker::Impl::drain_durable() {
   }
   if (!status) return fail(status.error());
   durable_ = log_.bounds().durable;
+  while (!removals_.empty() && removals_.front().end <= durable_) removals_.pop_front();
   release_pending();
   if (options_.on_progress) options_.on_progress();
   for (auto waiting = waiters_.begin(); waiting != waiters_.end();) {

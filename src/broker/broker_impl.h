@@ -136,6 +136,9 @@ class Broker::Impl : public std::enable_shared_from_this<Broker::Impl> {
   void run_submitted();
   Result<std::uint64_t> append(Changes changes, Release release);
   void when_durable(Release release);
+  void note_removals(std::uint64_t first, const std::vector<Record>& records);
+  // Whether a crash could bring back a message of the pattern, at `from` or behind.
+  [[nodiscard]] bool awaits_removal(const std::string& pattern, std::uint64_t from) const;
   void on_durable(const Status& status);
   void drain_durable();
   void release_pending();
@@ -249,6 +252,13 @@ class Broker::Impl : public std::enable_shared_from_this<Broker::Impl> {
   std::uint64_t durable_ = 0;  // everything below was released
   std::uint64_t next_ = 0;
   std::deque<Pending> pending_;
+  // Removals whose records are not durable yet, in order of the log.
+  struct Removal {
+    std::uint64_t end = 0;   // durable from here on
+    std::string topic;       // "": any
+    std::uint64_t last = 0;  // of the messages
+  };
+  std::deque<Removal> removals_;
   std::vector<Submitted> running_;
   std::optional<Error> failed_;
   bool finished_ = false;                              // by stop()

@@ -34,11 +34,18 @@ void Broker::Impl::unsubscribe(SubscriptionId id) {
   subscriptions_.erase(found);
 }
 
-// Sends what is kept in steps; the step that reaches the durable end makes the subscription live.
+// Sends what is kept in steps, and passes over nothing that a crash could bring back; the step that
+// reaches the durable end makes the subscription live.
 void Broker::Impl::catch_up(SubscriptionId id) {
   const auto found = subscriptions_.find(id);
   if (found == subscriptions_.end()) return;
   Subscription& subscription = found->second;
+  if (awaits_removal(subscription.pattern, subscription.next)) {
+    return when_durable([weak = weak_from_this(), id](const Status& status) {
+      const auto self = weak.lock();
+      if (self && status) self->catch_up(id);
+    });
+  }
   const std::vector<std::uint64_t> offsets =
       state_.find(subscription.pattern, subscription.next, kCatchUpStep);
   for (const std::uint64_t offset : offsets) {
@@ -131,6 +138,8 @@ void Broker::Impl::end_request(const std::string& inbox, Result<Message> result)
   request.done(std::move(result));
 }
 
+// A page that passes over what was removed leaves when the removal is durable: a crash could bring
+// that back, and who has read on would never see it.
 void Broker::Impl::read(const std::string& pattern, std::uint64_t from, std::size_t limit,
                         const Done<Page>& done) {
   if (Status valid = validate_pattern(pattern); !valid) return done(std::move(valid.error()));
@@ -144,7 +153,11 @@ void Broker::Impl::read(const std::string& pattern, std::uint64_t from, std::siz
     page.messages.push_back({offset, **message});
     page.next = offset + 1;
   }
-  done(std::move(page));
+  if (!awaits_removal(pattern, from)) return done(std::move(page));
+  if (failed_) return done(*failed_);
+  when_durable([done, page = std::move(page)](Status status) mutable {
+    status ? done(std::move(page)) : done(std::move(status.error()));
+  });
 }
 
 void Broker::Impl::topics(const Done<std::vector<TopicInfo>>& done) {
