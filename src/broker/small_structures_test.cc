@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// SubjectTree, OffsetList, DedupeWindow, BodyCache against plain models of them.
+// SubjectTree, OffsetList, KeyIndex, DedupeWindow, BodyCache against plain models of them.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -10,6 +10,7 @@
 #include "broker/body_cache.h"
 #include "broker/dedupe_window.h"
 #include "broker/hash.h"
+#include "broker/key_index.h"
 #include "broker/offset_list.h"
 #include "broker/subject_tree.h"
 #include "message/subject.h"
@@ -220,6 +221,28 @@ TEST(DedupeWindow, AKnownHashMovesToItsNewPlace) {
   window.insert(1, 20);
   EXPECT_EQ(window.find(1), 20U);
   EXPECT_EQ(window.size(), 1U);
+}
+
+// A snapshot has no index: what it is after any removals must be what the list alone gives.
+TEST(KeyIndex, IsAsIfMadeOfWhatIsKept) {
+  Rng rng(7);
+  std::map<std::uint64_t, Listed> kept;
+  KeyIndex index{OffsetList()};
+  for (std::uint64_t offset = 0; offset < 2'000; ++offset) {
+    const Listed listed{{offset, 0}, rng.below(4), 0, 0};
+    index.add(listed);
+    kept.emplace(offset, listed);
+    while (rng.below(2) == 0 && !kept.empty()) {
+      const auto gone =
+          std::next(kept.begin(),
+                    static_cast<std::ptrdiff_t>(rng.below(std::min<std::size_t>(kept.size(), 9))));
+      index.remove(gone->second);
+      kept.erase(gone);
+    }
+    OffsetList list;
+    for (const auto& [at, one] : kept) list.append(one);
+    ASSERT_EQ(index.replaced(), KeyIndex(list).replaced()) << offset;
+  }
 }
 
 // Stored in snapshots: a change of these values would make old ones useless.
