@@ -359,6 +359,29 @@ TEST_F(SteerTest, AfterACrashAllOfItIsOneTurn) {
   EXPECT_EQ(group().acked, 2U);
 }
 
+// The turn that goes on after a crash takes it where the turn before did: what was answered by then
+// is not asked again.
+TEST_F(SteerTest, AfterACrashItGoesOnFromWhatWasAnswered) {
+  rig_.say("look it up");
+  rig_.say("and be quick");
+  Generated calls;
+  calls.tool_calls = {{"1", "nothing", "{}"}};
+  held_->done(std::move(calls));
+  rig_.loop->run();
+  EXPECT_EQ(held_->asked, 2U);
+  rig_.start();
+  EXPECT_EQ(held_->asked, 3U);
+  EXPECT_EQ(held_->last.turns.back().content, "and be quick");
+  answer("Done.");
+  EXPECT_THAT(rig_.replies(), ElementsAre("Done."));
+  EXPECT_EQ(group().acked, 2U);
+  std::vector<std::string> steps;
+  for (const Record& record : rig_.records()) {
+    if (const auto* receipt = std::get_if<record::Receipt>(&record)) steps.push_back(receipt->step);
+  }
+  EXPECT_THAT(steps, ElementsAre("decision", "model.1", "steer.2", "filter.1", "model.2"));
+}
+
 // What comes while the answer is being stored is not lost in it.
 TEST_F(SteerTest, WhatComesAfterTheLastSafePointIsTheNextTurn) {
   rig_.say("one");

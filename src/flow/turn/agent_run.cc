@@ -262,7 +262,7 @@ void AgentRun::make_draft() {
   if (left_us <= 0) return no_draft({Code::kDeadline, "the turn's time is over"});
   if (task_.exchange.empty()) ++attempt_;
   task_.deadline_ms = left_us / 1'000;
-  const std::string step = receipts_.next("model");
+  const std::string step = receipts_.next(kDraftKind);
   const std::string asked = question();
   if (const Json* known = receipts_.taken(step, asked)) {
     Result<Draft> before = draft_from_receipt(*known);
@@ -349,7 +349,11 @@ void AgentRun::drafted(Result<Draft> result) {
     return call_models_tools(draft_.tool_calls, 0);
   }
   if (!draft_.by_model) return accept("none");
-  at_safe_point([](AgentRun& self, bool steered) { steered ? self.make_draft() : self.judge(); });
+  at_safe_point([](AgentRun& self, bool steered) {
+    if (!steered) return self.judge();
+    self.receipts_.store_kept(self.draft_step_);
+    self.make_draft();
+  });
 }
 
 void AgentRun::call_models_tools(std::vector<ToolCall> calls, std::size_t index) {
@@ -385,7 +389,7 @@ void AgentRun::judge() {
   input.language = task_.language;
   input.tokens_max = agent_.tokens;
   input.cut_off = draft_.cut_off;
-  const std::string step = receipts_.next("filter");
+  const std::string step = receipts_.next(kFilterKind);
   const std::string asked = digest_of(draft_.text);
   if (const Json* known = receipts_.taken(step, asked))
     return judged(verdicts_from_receipt(*known));

@@ -39,7 +39,11 @@ Turn::Turn(Parts& parts, Delivery delivery, std::shared_ptr<Conversation> conver
   deadline_us_ = begin_us_ + std::max<std::int64_t>(wall_ms, 0) * 1'000;
 
   text_ = message.text();
-  text_ += take_followers(delivery_.followers);
+  const auto begun = began_with(delivery_);
+  for (const StoredMessage& follower : delivery_.followers) {
+    const bool at_first = !begun || begun->contains(follower.message.id);
+    at_first ? static_cast<void>(text_ += take_followers({follower})) : joined_.push_back(follower);
+  }
 }
 
 // Their text, each on a line of its own. Whoever reads their streams gets the answer too.

@@ -78,6 +78,9 @@ class Turn : public std::enable_shared_from_this<Turn> {
   void reply(std::string text, bool by_model);
   void wall_is_over();
   void steer(const std::function<void(std::string)>& then);
+  void take_more(std::vector<StoredMessage> more, const std::string& step,
+                 const std::function<void(std::string)>& then);
+  [[nodiscard]] std::vector<StoredMessage> take_joined(const std::set<std::string>& ids);
   [[nodiscard]] std::string take_followers(const std::vector<StoredMessage>& joined);
   [[nodiscard]] bool request_is_over() const;
   [[nodiscard]] const std::string& message_id() const { return delivery_.message.id; }
@@ -112,8 +115,9 @@ class Turn : public std::enable_shared_from_this<Turn> {
 
   Parts& parts_;
   const Delivery delivery_;
-  std::vector<Message> followers_;  // share its lease: more of them when it is steered
-  std::set<std::string> gone_;      // messages whose readers went away
+  std::vector<Message> followers_;     // share its lease: more of them when it is steered
+  std::vector<StoredMessage> joined_;  // an earlier attempt took them on its way
+  std::set<std::string> gone_;         // messages whose readers went away
   const std::shared_ptr<Conversation> conversation_;  // as it is
   std::shared_ptr<Conversation> next_;                // as it will be
   Done done_;

@@ -161,25 +161,50 @@ void Turn::reply(std::string text, bool by_model) {
   commit("reply");
 }
 
-// What was said since the turn began. A broker that cannot tell now lets the turn go on; a lost
-// lease shows at the latest when the turn commits.
+// What was said since the turn began. Where an earlier attempt went on from here, what it took; a
+// broker that cannot tell now lets the turn go on, and a lost lease shows at the latest when the
+// turn commits.
 void Turn::steer(const std::function<void(std::string)>& then) {
+  const std::string step = receipts_->next(kSteerKind);
+  if (const Json* known = receipts_->taken(step); known != nullptr && known->contains("messages"))
+    return take_more(take_joined(ids_in((*known)["messages"])), step, then);
+  for (const std::string_view kind : {kSteerKind, kDraftKind, kFilterKind}) {
+    if (receipts_->has_later(kind)) return then({});
+  }
+  if (!joined_.empty()) return take_more(std::exchange(joined_, {}), step, then);
   parts_.broker.join(lease_of(delivery_), 0,
                      on_loop(parts_.executor, shared_from_this(),
-                             [then](Turn& self, const Result<std::vector<StoredMessage>>& joined) {
+                             [step, then](Turn& self, Result<std::vector<StoredMessage>> joined) {
                                if (self.phase_ != Phase::kAnswering) return;
-                               if (!joined || joined->empty()) return then({});
-                               self.parts_.metrics.replies_saved.add(joined->size());
-                               self.stream_.reset("more was said");
-                               const std::string more = self.take_followers(*joined);
-                               self.text_ += more;
-                               self.next_->remember(entities_of(more, self.parts_.config.entities));
-                               Json ids = Json::array();
-                               for (const StoredMessage& message : *joined)
-                                 ids.push_back(message.message.id);
-                               self.note("steered", Json{{"messages", ids}});
-                               then(more.substr(1));
+                               if (!joined) return then({});
+                               self.take_more(std::move(*joined), step, then);
                              }));
+}
+
+void Turn::take_more(std::vector<StoredMessage> more, const std::string& step,
+                     const std::function<void(std::string)>& then) {
+  if (more.empty()) return then({});
+  parts_.metrics.replies_saved.add(more.size());
+  stream_.reset("more was said");
+  const std::string said = take_followers(more);
+  text_ += said;
+  next_->remember(entities_of(said, parts_.config.entities));
+  Json ids = Json::array();
+  for (const StoredMessage& message : more) ids.push_back(message.message.id);
+  note("steered", Json{{"messages", ids}});
+  if (receipts_->taken(step) == nullptr)
+    receipts_->store(step, "", Json{{"messages", std::move(ids)}});
+  then(said.substr(1));
+}
+
+std::vector<StoredMessage> Turn::take_joined(const std::set<std::string>& ids) {
+  std::vector<StoredMessage> taken;
+  std::erase_if(joined_, [&](const StoredMessage& one) {
+    if (!ids.contains(one.message.id)) return false;
+    taken.push_back(one);
+    return true;
+  });
+  return taken;
 }
 
 // Nobody waits for the answer to a request past its deadline.

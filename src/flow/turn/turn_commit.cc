@@ -92,6 +92,7 @@ void Turn::publish_reply() {
 void Turn::commit(std::string finish) {
   phase_ = Phase::kCommitting;
   finish_ = std::move(finish);
+  text_ += take_followers(std::exchange(joined_, {}));  // it ends before it came to them
   next_->remember(RememberedMessage{message_id(), true, text_});
   if (!reply_.empty()) {
     next_->remember(RememberedMessage{"", false, reply_});
@@ -202,12 +203,14 @@ Json Turn::stream_end() const {
 bool Turn::answers(const std::string& message_id) const {
   return delivery_.message.id == message_id ||
          std::any_of(followers_.begin(), followers_.end(),
-                     [&](const Message& follower) { return follower.id == message_id; });
+                     [&](const Message& follower) { return follower.id == message_id; }) ||
+         std::any_of(joined_.begin(), joined_.end(),
+                     [&](const StoredMessage& one) { return one.message.id == message_id; });
 }
 
 void Turn::leave(const std::string& message_id) {
   gone_.insert(message_id);
-  if (gone_.size() > followers_.size()) cancel();
+  if (gone_.size() > followers_.size() + joined_.size()) cancel();
 }
 
 void Turn::cancel() {

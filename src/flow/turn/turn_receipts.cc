@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "flow/turn/turn_receipts.h"
 
+#include <algorithm>
+#include <cstdlib>
 #include <utility>
 
 #include "base/digest.h"
@@ -20,15 +22,34 @@ Json with_question(std::string_view asked, Json data) {
   return data;
 }
 
+std::optional<Json> decision_of(const Delivery& delivery) {
+  for (const StepReceipt& receipt : delivery.receipts) {
+    if (receipt.step != kDecisionStep) continue;
+    Result<Json> data = parse_json(receipt.data);
+    return data && data->is_object() ? std::optional(std::move(*data)) : std::nullopt;
+  }
+  return std::nullopt;
+}
+
 }  // namespace
 
 std::optional<std::int64_t> began_ms(const Delivery& delivery) {
-  for (const StepReceipt& receipt : delivery.receipts) {
-    if (receipt.step != kDecisionStep) continue;
-    const Result<Json> data = parse_json(receipt.data);
-    return data ? json_integer(*data, "now_ms") : std::nullopt;
+  const auto decision = decision_of(delivery);
+  return decision ? json_integer(*decision, "now_ms") : std::nullopt;
+}
+
+std::optional<std::set<std::string>> began_with(const Delivery& delivery) {
+  const auto decision = decision_of(delivery);
+  if (!decision || !decision->contains("merged")) return std::nullopt;
+  return ids_in((*decision)["merged"]);
+}
+
+std::set<std::string> ids_in(const Json& list) {
+  std::set<std::string> ids;
+  for (const Json& id : list) {
+    if (id.is_string()) ids.insert(id.get<std::string>());
   }
-  return std::nullopt;
+  return ids;
 }
 
 std::string digest_of(const Json& question) {
@@ -48,6 +69,16 @@ TurnReceipts::TurnReceipts(Broker& broker, Executor& executor, const Delivery& d
 std::string TurnReceipts::next(std::string_view kind) {
   const auto count = counts_.try_emplace(std::string(kind), 0).first;
   return std::string(kind) + "." + std::to_string(++count->second);
+}
+
+bool TurnReceipts::has_later(std::string_view kind) const {
+  const auto count = counts_.find(kind);
+  const int reached = count == counts_.end() ? 0 : count->second;
+  const std::string prefix = std::string(kind) + ".";
+  return std::any_of(earlier_.begin(), earlier_.end(), [&](const auto& step) {
+    return step.first.starts_with(prefix) &&
+           std::atoi(step.first.c_str() + prefix.size()) > reached;
+  });
 }
 
 const Json* TurnReceipts::taken(const std::string& step) const {

@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -40,6 +41,8 @@ class TurnReceipts : public std::enable_shared_from_this<TurnReceipts> {
   // The answer to the same question, or null: ask.
   [[nodiscard]] const Json* taken(const std::string& step, std::string_view asked) const;
   [[nodiscard]] const Json* taken(const std::string& step) const;
+  // Whether an earlier attempt has steps of a kind that this one has not come to.
+  [[nodiscard]] bool has_later(std::string_view kind) const;
   // Will be durable soon; failures only with the commit, since another attempt asks again.
   void store(const std::string& step, std::string_view asked, Json data);
   // Will be durable with the commit; what is too large for it, soon.
@@ -73,8 +76,19 @@ class TurnReceipts : public std::enable_shared_from_this<TurnReceipts> {
 inline constexpr std::string_view kDecisionStep = "decision";
 inline constexpr std::string_view kEndStep = "end";
 
+// Drafts, and what filters said of them.
+inline constexpr std::string_view kDraftKind = "model";
+inline constexpr std::string_view kFilterKind = "filter";
+// What a turn that is steered took at a safe point.
+inline constexpr std::string_view kSteerKind = "steer";
+
+// The followers that an earlier attempt at the message began its turn with; none: it did not begin.
+std::optional<std::set<std::string>> began_with(const Delivery& delivery);
 // When an earlier attempt at the message began its turn.
 std::optional<std::int64_t> began_ms(const Delivery& delivery);
+
+// The message ids of a list in a receipt.
+std::set<std::string> ids_in(const Json& list);
 
 // A short name for what a step asks.
 std::string digest_of(const Json& question);
