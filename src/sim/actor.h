@@ -12,6 +12,7 @@
 #include "sim/fault_plan.h"
 #include "sim/journal.h"
 #include "sim/server.h"
+#include "sim/sim_tool.h"
 #include "sim/wire.h"
 
 namespace qiao::sim {
@@ -24,6 +25,7 @@ struct World {
   Journal& journal;
   Server& server;
   Wire& wire;
+  SimTool& tool;
 };
 
 // One client, or a few that belong together: acts through the wire, writes what it sees into the

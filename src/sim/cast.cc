@@ -2,10 +2,13 @@
 // Who plays in a run, and what.
 #include "sim/actor.h"
 #include "sim/actors/consumer.h"
+#include "sim/actors/keeper.h"
 #include "sim/actors/live_reader.h"
 #include "sim/actors/pager.h"
 #include "sim/actors/publisher.h"
 #include "sim/actors/requester.h"
+#include "sim/actors/rival.h"
+#include "sim/actors/stepper.h"
 #include "sim/actors/stream_reader.h"
 #include "sim/actors/undertaker.h"
 #include "sim/actors/waker.h"
@@ -124,6 +127,80 @@ void add_users(Cast& cast, World& world, Rng& rng) {
   world.journal.groups.insert(std::string(kFlowGroup) + ".replies");
 }
 
+// Work in steps, each with an effect and a receipt.
+void add_steps(Cast& cast, World& world, Rng& rng) {
+  for (std::uint64_t i = 0; i < 2; ++i) {
+    PublisherPlan plan{"steps.in", numbered("steps", i), make_texts(rng, 3), 2'500};
+    cast.push_back(
+        std::make_unique<Publisher>(world, numbered("foreman", i), rng.next(), std::move(plan)));
+    GroupSpec group = with_rules(group_spec("steps", "steps.in", true));
+    group.attempts_max = 12;
+    cast.push_back(
+        std::make_unique<Stepper>(world, numbered("steps/", i), rng.next(), std::move(group)));
+  }
+}
+
+// Topics that are not kept for ever, so that the log is trimmed; some are worked on meanwhile.
+void add_kept(Cast& cast, World& world, Rng& rng) {
+  for (const char* subject : {"keep.a", "keep.b"}) {
+    TopicSpec most{subject, 4'000, 6, 80, true, 0, true};
+    cast.push_back(std::make_unique<Keeper>(world, std::string(subject) + "/keeper", rng.next(),
+                                            std::move(most)));
+    PublisherPlan plan{subject, subject, make_texts(rng, 12), 1'000};
+    plan.keys = 3;
+    cast.push_back(std::make_unique<Publisher>(world, std::string(subject) + "/publisher",
+                                               rng.next(), std::move(plan)));
+  }
+  if (rng.below(2) == 0) {
+    ConsumerPlan plan{with_rules(group_spec("keep", "keep.>", rng.below(2) == 0))};
+    plan.parks = 0.1;
+    add_group(cast, world, rng, std::move(plan));
+  }
+  cast.push_back(std::make_unique<Keeper>(world, "keeper", rng.next(),
+                                          TopicSpec{">", 4'000, 30, 0, false, 0, false}));
+}
+
+// Several who write to one conversation.
+void add_rivals(Cast& cast, World& world, Rng& rng) {
+  for (std::uint64_t i = 2 + rng.below(2); i > 0; --i) {
+    RivalPlan plan{"race.a", numbered("race", rng.below(2)), 3};
+    cast.push_back(
+        std::make_unique<Rival>(world, numbered("rival", i), rng.next(), std::move(plan)));
+  }
+}
+
+// More than a group may have open.
+void add_crowd(Cast& cast, World& world, Rng& rng) {
+  ConsumerPlan plan{with_rules(group_spec("crowd", "crowd.*", true))};
+  plan.group.backlog_max = 2 + rng.below(4);
+  add_group(cast, world, rng, std::move(plan));
+  for (std::uint64_t i = 0; i < 3; ++i) {
+    PublisherPlan talk{"crowd.a", numbered("crowd", i), make_texts(rng, 6), 300};
+    cast.push_back(
+        std::make_unique<Publisher>(world, numbered("crowd/", i), rng.next(), std::move(talk)));
+  }
+  if (rng.below(2) == 0)
+    cast.push_back(std::make_unique<Keeper>(world, "crowd/keeper", rng.next(),
+                                            TopicSpec{"crowd.a", 0, 0, 0, false, 4, false}));
+}
+
+// Messages that cause others, until what they may spend is spent.
+void add_relay(Cast& cast, World& world, Rng& rng) {
+  ConsumerPlan plan{with_rules(group_spec("relay", "relay.in", rng.below(2) == 0))};
+  plan.children_max = 2;
+  add_group(cast, world, rng, std::move(plan));
+  PublisherPlan roots{"relay.in", "", make_texts(rng, 4), 2'000};
+  roots.limited = true;
+  cast.push_back(std::make_unique<Publisher>(world, "relay/root", rng.next(), std::move(roots)));
+}
+
+// About half of them in each run, so that it stays short and rare mixtures come up.
+void add_some(Cast& cast, World& world, Rng& rng) {
+  for (const auto add : {add_steps, add_kept, add_rivals, add_crowd, add_relay}) {
+    if (rng.below(2) == 0) add(cast, world, rng);
+  }
+}
+
 }  // namespace
 
 std::vector<std::unique_ptr<Actor>> make_cast(World& world, std::uint64_t seed) {
@@ -141,6 +218,7 @@ std::vector<std::unique_ptr<Actor>> make_cast(World& world, std::uint64_t seed) 
   cast.push_back(std::make_unique<Requester>(world, "caller", rng.next(), "svc.q",
                                              1 + static_cast<int>(rng.below(4))));
   add_users(cast, world, rng);
+  add_some(cast, world, rng);
   cast.push_back(std::make_unique<Undertaker>(world, "undertaker", rng.next(), "dead.>"));
   cast.push_back(std::make_unique<LiveReader>(world, "reader0", rng.next(), "in.>"));
   cast.push_back(std::make_unique<LiveReader>(world, "reader1", rng.next(), ">"));

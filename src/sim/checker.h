@@ -68,8 +68,19 @@ std::unique_ptr<Checker> answer_fits_request();
 std::unique_ptr<Checker> key_names_one_effect();
 // A message of the flow is answered by one committed turn.
 std::unique_ptr<Checker> one_turn_per_message();
-// What a message causes has less to spend than it had, and a turn spends no more than it has.
+// All that a message causes has no more to spend than it had, and a turn spends no more than it
+// has; what is spent ends as a letter that says why.
 std::unique_ptr<Checker> budget_is_kept();
+// A message comes with the receipts of the work on it so far, and its steps are not done again.
+std::unique_ptr<Checker> receipts_are_kept();
+// A step of a turn that was answered is not asked again, whatever happens to the turn.
+std::unique_ptr<Checker> answered_is_not_asked_again();
+// What tells the last message it has seen is stored behind that one or not at all, and told so.
+std::unique_ptr<Checker> expectation_is_kept();
+// A group has no more open than it or the topic allows.
+std::unique_ptr<Checker> backlog_is_bounded();
+// What is removed was past the bounds of its topic, was open nowhere, went in order and stays away.
+std::unique_ptr<Checker> retention_keeps_its_bounds();
 // A live answer's offsets rise by one, and what was shown at its end is the reply.
 std::unique_ptr<Checker> stream_is_whole();
 // No error that the faults do not explain.

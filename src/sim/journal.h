@@ -3,15 +3,19 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "broker/broker.h"
 #include "log/record.h"
 #include "sim/trace.h"
 
 namespace qiao::sim {
+
+using GroupOffset = std::pair<std::string, std::uint64_t>;
 
 // A message of the group `group`, in the order the broker handed them out.
 struct HandedOut {
@@ -28,6 +32,7 @@ struct HandedOut {
   std::int64_t latest_ms = 0;            // that the broker's time can be
   std::uint64_t context_tokens = 0;      // of who got it; 0: not said
   std::vector<std::uint64_t> followers;  // that came with it, or joined it and were told
+  std::vector<StepReceipt> receipts;     // that came with it
 };
 // A dead letter that somebody sent again or dropped, as the broker confirmed.
 struct LetterEnded {
@@ -43,6 +48,17 @@ struct Answered {
   std::string correlation;  // of the answer
   std::string text;
 };
+// A step of the work on a message whose receipt the broker confirmed.
+struct StepStored {
+  GroupOffset message;
+  StepReceipt receipt;
+};
+// What the broker said to a publish that told what it had seen last of its conversation.
+struct ExpectedTold {
+  std::string id;
+  std::optional<std::uint64_t> stored_at;  // none: refused, as
+  std::optional<std::uint64_t> last;       // this one is the last
+};
 struct ToolCalled {
   std::string key;
   std::string payload;  // method, URL, body
@@ -57,8 +73,6 @@ struct StreamSeen {
   std::string reply;  // id of the reply message; "" = none
   bool ended = false;
 };
-
-using GroupOffset = std::pair<std::string, std::uint64_t>;
 
 // What everybody outside the broker saw, and nothing else: the checkers compare it with the log
 // (`records`, read back at the end). Actors write it and each entry is a line of the trace.
@@ -82,16 +96,25 @@ struct Journal {
   };
   std::map<std::string, Reader> readers;
   std::vector<LetterEnded> letters;
-  std::set<std::uint64_t> letters_asked;  // for which somebody asked for an end, heard or not
   std::vector<Answered> answered;
   std::map<std::string, std::string> questions;  // id → text
   std::set<std::string> cancelled;               // questions whose asker went away
   std::vector<ToolCalled> tool_calls;
+  std::vector<StepStored> stored;
+  std::vector<GroupOffset> spent;  // that may cause no more, as the broker said
+  std::map<std::string, std::optional<std::uint64_t>> expectations;  // by id: the last one seen
+  std::vector<ExpectedTold> expected;
   std::vector<StreamSeen> streams;
   std::vector<std::string> strange;     // errors that no fault explains
   std::vector<std::string> unfinished;  // of the liveness phase
 
-  // The whole log at the end.
+  // Offsets of all messages that the broker kept when the log had `next` records.
+  struct Kept {
+    std::uint64_t next = 0;
+    std::vector<std::uint64_t> offsets;
+  };
+  std::optional<Kept> kept;  // none: it could not tell
+  // The whole log, with what was trimmed meanwhile.
   std::vector<std::pair<std::uint64_t, Record>> records;
 };
 

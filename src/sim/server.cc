@@ -29,13 +29,15 @@ SegmentLogOptions log_options(Executor& writer) {
   return options;
 }
 
-BrokerOptions broker_options(Executor& writer) {
+BrokerOptions broker_options(Executor& writer, const Archive& archive) {
   BrokerOptions options;
   options.commands_max = 64;
   options.dedupe_ids_max = 1 << 14;
   options.body_cache_bytes = 8 << 10;
   options.snapshot_every = 60;
+  options.read_limit_max = 1 << 16;
   options.snapshot_writer = &writer;
+  options.needed_from = [&archive] { return archive.next(); };
   return options;
 }
 
@@ -67,7 +69,7 @@ class Server::Process {
     QIAO_ASSIGN(log_, SegmentLog::open(machine_.disk, log_options(writer_)));
     if (machine_.wrap_log) log_ = machine_.wrap_log(std::move(log_));
     QIAO_ASSIGN(broker_, Broker::open(*log_, broker_loop_, machine_.clock, ids_, metrics_,
-                                      broker_options(snapshot_writer_)));
+                                      broker_options(snapshot_writer_, machine_.archive)));
     streams_ = std::make_unique<Streams>(machine_.clock, *broker_, broker_loop_, metrics_);
     broker_->when_abandoned([this](const std::string& message_id) {
       if (engine_) engine_->cancel(message_id);

@@ -11,6 +11,7 @@
 #include "flow/config/flow_config.h"
 #include "log/log.h"
 #include "sim/agenda.h"
+#include "sim/archive.h"
 #include "sim/fault_plan.h"
 #include "sim/sim_disk.h"
 #include "sim/sim_tool.h"
@@ -29,6 +30,7 @@ struct Machine {
   FaultPlan& faults;
   Trace& trace;
   SimTool& tool;
+  Archive& archive;
   FlowConfig flow;
   WrapLog wrap_log;
 };

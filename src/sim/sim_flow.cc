@@ -53,9 +53,16 @@ FlowConfig make_flow(Rng& rng) {
   flow.input = kFlowInput;
   flow.output = kFlowOutput;
   flow.replies = kFlowReplies;
-  if (rng.below(3) == 0) {
-    flow.turn.settle_ms = 300;
-    flow.turn.busy = Busy::kMerge;
+  switch (rng.below(4)) {
+    case 0:
+      flow.turn.settle_ms = 300;
+      flow.turn.busy = Busy::kMerge;
+      break;
+    case 1:
+      flow.turn.busy = Busy::kSteer;
+      break;
+    default:
+      break;
   }
   flow.routes.routes = make_routes();
   flow.tools = {make_tool("charge", "POST", "http://tool.sim/charge"),

@@ -15,8 +15,8 @@ constexpr std::uint64_t kFaultsMsMore = 20'000;
 constexpr std::int64_t kFinishMsMax = 240'000;  // with the faults over, everything is done by then
 constexpr std::int64_t kLookMs = 500;
 constexpr std::int64_t kQuietMs = 6'000;  // so long nothing is open: readers have seen the end
-constexpr std::size_t kReadCount = 4'096;
-constexpr std::size_t kReadBytes = 16 << 20;
+constexpr std::int64_t kFollowMs = 1'500;
+constexpr std::size_t kPageMessages = 1 << 16;
 
 // One run, from the empty disk to the last check.
 class Simulation {
@@ -27,7 +27,8 @@ class Simulation {
         trace_(agenda_, options.keep_trace),
         disk_(faults_, rng_.next()),
         tool_(faults_, journal_),
-        server_({agenda_, clock_, disk_, faults_, trace_, tool_, make_flow(rng_), options.wrap_log},
+        server_({agenda_, clock_, disk_, faults_, trace_, tool_, archive_, make_flow(rng_),
+                 options.wrap_log},
                 rng_.next()),
         wire_(agenda_, faults_, server_, rng_.next()),
         supervisor_(world_, disk_, rng_.next()),
@@ -43,6 +44,8 @@ class Simulation {
   void note_unfinished();
   bool is_finished();
   void look_at_groups();
+  void follow_log();
+  void list_kept();
   void read_back();
 
   Rng rng_;
@@ -53,9 +56,10 @@ class Simulation {
   Journal journal_{trace_};
   SimDisk disk_;
   SimTool tool_;
+  Archive archive_;
   Server server_;
   Wire wire_;
-  World world_{agenda_, clock_, faults_, journal_, server_, wire_};
+  World world_{agenda_, clock_, faults_, journal_, server_, wire_, tool_};
   Supervisor supervisor_;
   std::vector<std::unique_ptr<Actor>> cast_;
   std::vector<std::string> open_groups_;  // as the broker told when last asked
@@ -70,8 +74,10 @@ void Simulation::play(std::int64_t ms) {
 SimResult Simulation::run(std::uint64_t seed) {
   supervisor_.start();
   for (const auto& actor : cast_) actor->start();
+  follow_log();
   play(kFaultsMsMin + static_cast<std::int64_t>(rng_.below(kFaultsMsMore)));
   finish();
+  list_kept();
   read_back();
 
   SimResult result;
@@ -133,24 +139,44 @@ void Simulation::look_at_groups() {
   });
 }
 
-void Simulation::read_back() {
+void Simulation::follow_log() {
+  if (server_.is_up()) {
+    if (const Status followed = archive_.follow(server_.log()); !followed)
+      journal_.strange.push_back("the log cannot be followed: " + followed.error().message);
+  }
+  agenda_.after_ms(kFollowMs, [this] { follow_log(); });
+}
+
+// What the broker says that it keeps, all on one page.
+void Simulation::list_kept() {
   if (!server_.is_up()) return;
-  for (std::uint64_t next = 0;;) {
-    const auto entries = server_.log().read(next, kReadCount, kReadBytes);
-    if (!entries) {
-      journal_.strange.push_back("the log cannot be read: " + entries.error().message);
+  server_.broker().read(">", 0, kPageMessages, [this](const Result<Page>& page) {
+    if (!page) return;
+    journal_.kept.emplace(Journal::Kept{server_.log().bounds().next, {}});
+    for (const StoredMessage& stored : page->messages)
+      journal_.kept->offsets.push_back(stored.offset);
+  });
+  play(kLookMs);
+}
+
+void Simulation::read_back() {
+  if (server_.is_up()) {
+    trace_.line("simulation", "the log begins at " + std::to_string(server_.log().bounds().first));
+    const auto differences = archive_.settle(server_.log());
+    if (!differences) {
+      journal_.strange.push_back("the log cannot be read: " + differences.error().message);
       return;
     }
-    if (entries->empty()) return;
-    for (const LogEntry& entry : *entries) {
-      Result<Record> record = decode_record(entry.record);
-      if (!record) {
-        journal_.strange.push_back("record " + std::to_string(entry.offset) + " is damaged");
-        return;
-      }
-      journal_.records.emplace_back(entry.offset, std::move(*record));
+    journal_.strange.insert(journal_.strange.end(), differences->begin(), differences->end());
+  }
+  std::uint64_t offset = 0;
+  for (const LogRecord& entry : archive_.entries()) {
+    Result<Record> record = decode_record(entry);
+    if (!record) {
+      journal_.strange.push_back("record " + std::to_string(offset) + " is damaged");
+      return;
     }
-    next = entries->back().offset + 1;
+    journal_.records.emplace_back(offset++, std::move(*record));
   }
 }
 

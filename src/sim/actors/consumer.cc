@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "sim/actors/consumer.h"
 
-#include <algorithm>
-
 namespace qiao::sim {
 namespace {
 
@@ -13,6 +11,7 @@ constexpr std::uint64_t kAgainMsMax = 500;
 constexpr std::uint64_t kWorkMsMax = 400;
 constexpr std::int64_t kExtendMs = 1'500;
 constexpr std::uint64_t kParkMsMax = 2'000;
+constexpr std::uint64_t kTokensMax = 200;  // that a child asks for
 
 bool is_poison(const Message& message) {
   return message.text().starts_with("poison");
@@ -25,66 +24,10 @@ std::uint64_t newest_of(const Delivery& delivery) {
 
 }  // namespace
 
-void Consumer::start() {
-  Journal& journal = world_.journal;
-  journal.groups.insert(plan_.group.name);
-  if (plan_.group.ordered) journal.ordered_groups.insert(plan_.group.name);
-  make_group();
-}
-
-void Consumer::make_group() {
-  world_.wire.call<void>(
-      [spec = plan_.group](Broker& broker, Broker::Done<void> done) {
-        broker.create_group(spec, std::move(done));
-      },
-      [this](const Status& made) {
-        if (made) return lease();
-        refused("create_group", made.error());
-        soon(kAgainMsMax, [this] { make_group(); });
-      });
-}
-
-// What the broker hands out counts from the moment it does, received or not.
 void Consumer::lease() {
   const std::size_t count = 1 + rng_.below(3);
-  world_.wire.call<std::vector<Delivery>>(
-      [this, count](Broker& broker, Broker::Done<std::vector<Delivery>> done) {
-        broker.lease(plan_.group.name, LeaseWish{name_, count, kWaitMs, plan_.capacity},
-                     [this, done = std::move(done)](Result<std::vector<Delivery>> deliveries) {
-                       if (deliveries) {
-                         for (const Delivery& delivery : *deliveries) note(delivery);
-                       }
-                       done(std::move(deliveries));
-                     });
-      },
+  ask({name_, count, kWaitMs, plan_.capacity},
       [this](Result<std::vector<Delivery>> deliveries) { leased(std::move(deliveries)); });
-}
-
-void Consumer::note(const Delivery& delivery) {
-  tell("is handed " + std::to_string(delivery.offset) + " attempt " +
-       std::to_string(delivery.attempt));
-  HandedOut entry;
-  entry.group = delivery.group;
-  entry.conversation = delivery.message.conversation;
-  entry.offset = delivery.offset;
-  entry.lease = delivery.lease;
-  entry.id = delivery.message.id;
-  entry.at_ms = world_.agenda.now_us() / 1'000;
-  entry.until_ms = entry.at_ms + plan_.group.lease_ms;
-  entry.life = world_.server.life();
-  entry.latest_ms = world_.clock.latest_ms();
-  entry.context_tokens = plan_.capacity.context_tokens;
-  for (const StoredMessage& follower : delivery.followers)
-    entry.followers.push_back(follower.offset);
-  world_.journal.handed_out.push_back(std::move(entry));
-}
-
-HandedOut* Consumer::entry_of(const LeaseRef& lease) {
-  std::vector<HandedOut>& all = world_.journal.handed_out;
-  const auto entry = std::find_if(all.rbegin(), all.rend(), [&](const HandedOut& one) {
-    return one.group == lease.group && one.offset == lease.offset && one.lease == lease.lease;
-  });
-  return entry == all.rend() ? nullptr : &*entry;
 }
 
 void Consumer::leased(Result<std::vector<Delivery>> deliveries) {
@@ -111,7 +54,8 @@ void Consumer::work() {
 }
 
 void Consumer::handle(const Delivery& delivery) {
-  if (is_poison(delivery.message) || (!settled_ && chance(0.1))) return give_back(delivery);
+  if (is_poison(delivery.message) || (!settled_ && chance(0.1)))
+    return give_back(delivery, failure_of(delivery.message));
   if (!settled_ && chance(plan_.parks)) return park(delivery);
   if (!settled_ && chance(0.1)) extend(delivery);
   if (plan_.joins && chance(0.7)) return join(delivery, 1);
@@ -139,7 +83,7 @@ void Consumer::join(const Delivery& delivery, int tries) {
         }
         refused("join", joined.error());
         if (joined.error().code == Code::kConflict) return;
-        if (tries >= kTriesMax) return give_back(delivery);
+        if (tries >= kTriesMax) return give_back(delivery, failure_of(delivery.message));
         soon(kAgainMsMax, [this, delivery, tries] { join(delivery, tries + 1); });
       });
 }
@@ -157,10 +101,24 @@ Commit Consumer::outcome_of(const Delivery& delivery) const {
     result.headers["x-done"] = "true";  // a person gives the conversation back to the flow
     commit.publish.push_back(std::move(result));
   };
-  if (!plan_.result.empty()) add(plan_.result, plan_.group.name + "/");
+  if (!plan_.result.empty()) add(plan_.result, group_.name + "/");
   if (plan_.answers && !delivery.message.reply_to.empty())
     add(delivery.message.reply_to, "answer/" + std::to_string(delivery.attempt) + "/");
+  add_children(delivery, commit);
   return commit;
+}
+
+// The same ones in each attempt: what a limit refuses it refuses for good.
+void Consumer::add_children(const Delivery& delivery, Commit& commit) const {
+  if (plan_.children_max == 0) return;
+  Rng rng(delivery.offset);
+  for (std::uint64_t left = rng.below(plan_.children_max + 1); left > 0; --left) {
+    Message child = text_message(delivery.message.subject, "work of " + delivery.message.id);
+    child.id = group_.name + "/" + std::to_string(delivery.offset) + "/" + std::to_string(left);
+    child.cause = delivery.message.id;
+    if (rng.below(2) == 0) child.budget.tokens = static_cast<std::int64_t>(rng.below(kTokensMax));
+    commit.publish.push_back(std::move(child));
+  }
 }
 
 // Tries again blindly: a conflict says that it was done, or is somebody else's by now.
@@ -171,30 +129,21 @@ void Consumer::finish(const Delivery& delivery, int tries) {
                                                    Broker::Done<std::vector<Published>> done) {
         broker.commit(commit, [this, lease, done = std::move(done)](auto result) {
           if (result) acked(lease);
+          if (!result && result.error().code == Code::kPrecondition && plan_.children_max > 0)
+            world_.journal.spent.emplace_back(lease.group, lease.offset);
           done(std::move(result));
         });
       },
       [this, delivery, tries](const Result<std::vector<Published>>& done) {
         if (done) return;
+        if (done.error().code == Code::kPrecondition && plan_.children_max > 0)
+          return give_back(delivery, {0, true, done.error().message, std::string(kSpentError)});
         if (done.error().code == Code::kPrecondition) return join(delivery, tries);
         refused("ack", done.error());
         const bool gone = done.error().code == Code::kConflict;
         if (!gone && tries < kTriesMax)
           soon(kAgainMsMax, [this, delivery, tries] { finish(delivery, tries + 1); });
       });
-}
-
-void Consumer::acked(const LeaseRef& lease) {
-  Journal& journal = world_.journal;
-  tell("acked " + std::to_string(lease.offset));
-  const bool first =
-      journal.group_acked.emplace(GroupOffset{lease.group, lease.offset}, journal.handed_out.size())
-          .second;
-  if (!first) journal.strange.push_back(name_ + ": acked twice: " + std::to_string(lease.offset));
-  HandedOut* const entry = entry_of(lease);
-  if (entry == nullptr) return;
-  entry->ended = true;
-  entry->acked = true;
 }
 
 // Half of the failures leave the wait to the group's rules, by a class of error.
@@ -210,13 +159,11 @@ Failure Consumer::failure_of(const Message& message) {
   return failure;
 }
 
-void Consumer::give_back(const Delivery& delivery) {
+void Consumer::give_back(const Delivery& delivery, Failure failure) {
   world_.wire.call<void>(
-      [this, lease = lease_of(delivery), failure = failure_of(delivery.message)](
-          Broker& broker, Broker::Done<void> done) {
-        // It may go to the next one before its own caller is told.
-        HandedOut* const entry = entry_of(lease);
-        if (entry != nullptr) entry->ended = true;
+      [this, lease = lease_of(delivery), failure = std::move(failure)](Broker& broker,
+                                                                       Broker::Done<void> done) {
+        given_back(lease);
         broker.nack(lease, failure, std::move(done));
       },
       [this](const Status& given) {
@@ -228,8 +175,7 @@ void Consumer::park(const Delivery& delivery) {
   const auto rest_ms = 1 + static_cast<std::int64_t>(rng_.below(kParkMsMax));
   world_.wire.call<void>(
       [this, lease = lease_of(delivery), rest_ms](Broker& broker, Broker::Done<void> done) {
-        HandedOut* const entry = entry_of(lease);
-        if (entry != nullptr) entry->ended = true;
+        given_back(lease);
         broker.park(lease, world_.clock.wall_ms() + rest_ms, "approval", std::move(done));
       },
       [this](const Status& parked) {

@@ -6,6 +6,11 @@ namespace {
 
 constexpr std::uint64_t kAgainMsMax = 1'000;
 constexpr std::uint64_t kDelayMsMax = 3'000;
+constexpr std::uint64_t kHopsMax = 4;
+constexpr std::uint64_t kCausedMax = 8;
+constexpr std::uint64_t kTokensMax = 500;
+constexpr std::uint64_t kCallsMax = 10;
+constexpr std::uint64_t kWallMsMax = 8'000;
 
 }  // namespace
 
@@ -28,7 +33,22 @@ void Publisher::make() {
   message_.id = id();
   message_.source = name_;
   if (plan_.ranked) message_.priority = static_cast<std::uint8_t>(rng_.below(10));
+  if (plan_.keys > 0) message_.key = "key" + std::to_string(rng_.below(plan_.keys));
+  if (plan_.limited) limit(message_.budget);
   delay_ms_ = chance(plan_.delayed) ? 1 + static_cast<std::int64_t>(rng_.below(kDelayMsMax)) : 0;
+}
+
+// Always one of those that end a circle.
+void Publisher::limit(Budget& budget) {
+  const auto draw = [this](std::uint64_t most) {
+    return static_cast<std::int32_t>(rng_.below(most));
+  };
+  budget.hops = draw(kHopsMax + 1);
+  if (chance(0.5)) budget.messages = draw(kCausedMax + 1);
+  if (chance(0.5)) budget.tokens = draw(kTokensMax);
+  if (chance(0.5)) budget.calls = draw(kCallsMax);
+  if (chance(0.5)) budget.cost_micro = draw(kTokensMax);
+  if (chance(0.3)) budget.wall_ms = draw(kWallMsMax);
 }
 
 // The delay goes by the server's clock: a publisher's own may be an hour off here.

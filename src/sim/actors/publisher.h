@@ -10,8 +10,10 @@ struct PublisherPlan {
   std::string conversation;
   std::vector<std::string> texts;
   std::uint64_t pause_ms_max = 2'000;
-  bool ranked = false;  // some have a priority of their own
-  double delayed = 0;   // the share of those that are to be delivered later
+  bool ranked = false;     // some have a priority of their own
+  double delayed = 0;      // the share of those that are to be delivered later
+  std::uint64_t keys = 0;  // of compaction; 0: they have none
+  bool limited = false;    // what they cause has limits
 };
 
 // Publishes its texts one after the other, each under an id of its own, and tries again blindly
@@ -27,6 +29,7 @@ class Publisher final : public Actor {
  private:
   void next();
   void make();
+  void limit(Budget& budget);
   void send();
   void told(Result<std::vector<Published>> published);
   [[nodiscard]] std::string id() const { return name_ + "-" + std::to_string(index_); }

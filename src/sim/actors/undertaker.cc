@@ -33,7 +33,6 @@ void Undertaker::told(const Result<Page>& page) {
 }
 
 void Undertaker::send_again(std::uint64_t offset) {
-  world_.journal.letters_asked.insert(offset);
   std::vector<Part> parts;
   if (chance(0.5)) parts.push_back({Part::Kind::kText, "", "work corrected"});
   world_.wire.call<Published>(
@@ -52,7 +51,6 @@ void Undertaker::send_again(std::uint64_t offset) {
 }
 
 void Undertaker::drop(std::uint64_t offset) {
-  world_.journal.letters_asked.insert(offset);
   world_.wire.call<void>(
       [this, offset](Broker& broker, Broker::Done<void> done) {
         broker.drop_letter(offset, "seen", [this, offset, done = std::move(done)](auto dropped) {

@@ -31,6 +31,10 @@ class Lanes {
     if (const auto* r = std::get_if<record::Acked>(&record)) {
       if (r->group == name_) acked(*r);
     }
+    if (const auto* r = std::get_if<record::Nacked>(&record)) rests(r->group, r->offset);
+    if (const auto* r = std::get_if<record::Expired>(&record)) rests(r->group, r->offset);
+    if (const auto* r = std::get_if<record::Parked>(&record)) rests(r->group, r->offset);
+    if (const auto* r = std::get_if<record::Removed>(&record)) removed(*r);
     if (const auto* r = std::get_if<record::Event>(&record)) {
       if (r->type == "superseded") superseded(*r);
     }
@@ -65,6 +69,7 @@ class Lanes {
   }
   void leased(const record::Leased& r) {
     last_leased_[r.offset] = true;
+    at_work_.insert(r.offset);
     const Lane& lane = lane_of(r.offset);
     if (lane.contains(r.offset) && *lane.begin() != r.offset)
       fault(r.offset, "was leased before " + std::to_string(*lane.begin()));
@@ -80,6 +85,15 @@ class Lanes {
       mine.insert(follower);
     }
     if (mine.size() > spec.followers_max) fault(r.offset, "has too many followers");
+  }
+  void rests(const std::string& group, std::uint64_t offset) {
+    if (group == name_) at_work_.erase(offset);
+  }
+  // What is leased is finished.
+  void removed(const record::Removed& r) {
+    for (const std::uint64_t offset : r.offsets) {
+      if (!at_work_.contains(offset)) lane_of(offset).erase(offset);
+    }
   }
   void acked(const record::Acked& r) {
     lane_of(r.offset).erase(r.offset);
@@ -109,6 +123,7 @@ class Lanes {
   std::map<std::string, Lane> lanes_;
   std::map<std::uint64_t, std::set<std::uint64_t>> followers_;
   std::map<std::uint64_t, bool> last_leased_;
+  std::set<std::uint64_t> at_work_;
   std::uint64_t last_acked_ = 0;
 };
 

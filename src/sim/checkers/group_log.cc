@@ -22,6 +22,7 @@ GroupLog::GroupLog(const Journal& journal) {
         ended_.insert({acked->group, follower});
     } else if (const auto* removed = std::get_if<record::Removed>(&record)) {
       removed_.insert(removed->offsets.begin(), removed->offsets.end());
+      for (const std::uint64_t gone : removed->offsets) removed_at_.emplace(gone, offset);
     }
   }
 }
@@ -38,6 +39,8 @@ const Message* GroupLog::message(std::uint64_t offset) const {
 
 bool GroupLog::gets(const Group& group, std::uint64_t offset, const Message& message) const {
   if (!matches(group.spec.pattern, message.subject)) return false;
+  const auto gone = removed_at_.find(offset);
+  if (gone != removed_at_.end() && gone->second < group.made_at) return false;
   return group.spec.start.at == GroupStart::At::kOldest || offset > group.made_at;
 }
 

@@ -24,7 +24,7 @@ class GroupLog {
   [[nodiscard]] const std::map<std::string, Group>& groups() const { return groups_; }
   [[nodiscard]] const GroupSpec* spec(const std::string& group) const;
   [[nodiscard]] const Message* message(std::uint64_t offset) const;
-  // Whether the group gets the message at all.
+  // Whether the group gets the message at all: it begins with what is kept then.
   [[nodiscard]] bool gets(const Group& group, std::uint64_t offset, const Message& message) const;
   // Who had joined the lease of a message when it ended for good; by message.
   [[nodiscard]] const std::map<GroupOffset, std::set<std::uint64_t>>& followers() const {
@@ -40,6 +40,7 @@ class GroupLog {
   std::map<GroupOffset, std::set<std::uint64_t>> followers_;
   std::set<GroupOffset> ended_;
   std::set<std::uint64_t> removed_;
+  std::map<std::uint64_t, std::uint64_t> removed_at_;  // by message: the record
 };
 
 // "message 7 in group work"

@@ -8,8 +8,7 @@ namespace qiao::sim {
 namespace {
 
 // What a reader of the pattern has to see, up to the last it has seen. What was removed it may
-// have seen before; and what a crash brought back, as the removal was not durable, it may have
-// missed.
+// have seen before.
 std::string compare(const Journal& journal, const GroupLog& log, const Journal::Reader& reader) {
   auto seen = reader.received.begin();
   for (const auto& [offset, record] : journal.records) {
@@ -18,8 +17,7 @@ std::string compare(const Journal& journal, const GroupLog& log, const Journal::
     const std::string& subject = published->message.subject;
     if (subject.starts_with(kInboxPrefix) || !matches(reader.pattern, subject)) continue;
     const bool seen_now = seen != reader.received.end() && seen->offset == offset;
-    const bool gone = log.removed().contains(offset) || journal.letters_asked.contains(offset);
-    if (!seen_now && gone) continue;
+    if (!seen_now && log.removed().contains(offset)) continue;
     if (seen == reader.received.end())
       return reader.to_the_end ? "has not read " + std::to_string(offset) : "";
     if (seen->offset != offset) {

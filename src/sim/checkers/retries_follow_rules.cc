@@ -13,6 +13,7 @@ RetryRule rule_of(const GroupSpec& spec, const std::string& error) {
   for (const RetryRule& rule : spec.rules) {
     if (rule.error == error) return rule;
   }
+  if (error == kSpentError) return {error, 1, {}};
   return {"", spec.attempts_max, spec.backoff};
 }
 
