@@ -156,7 +156,7 @@ void GroupState::leave_lane(std::uint64_t offset, LaneKey key, std::uint64_t at)
 
 void GroupState::remove(const std::vector<std::uint64_t>& offsets, std::uint64_t at) {
   if (offsets.empty() || open_ == 0) return;
-  remove_unseen(offsets);
+  remove_unseen(offsets, at);
   remove_blocked(offsets);  // before the heads: one of these must not become ready
   for (const std::uint64_t offset : offsets) {
     const auto found = items_.find(offset);
@@ -171,13 +171,15 @@ void GroupState::remove(const std::vector<std::uint64_t>& offsets, std::uint64_t
   }
 }
 
-void GroupState::remove_unseen(const std::vector<std::uint64_t>& offsets) {
+// A crash may bring them back: what is behind them in their lanes waits until it cannot.
+void GroupState::remove_unseen(const std::vector<std::uint64_t>& offsets, std::uint64_t at) {
   const auto below = [](const Place& place, std::uint64_t offset) { return place.offset < offset; };
   const auto begin = std::lower_bound(unseen_.begin(), unseen_.end(), offsets.front(), below);
   const auto end = std::lower_bound(begin, unseen_.end(), offsets.back() + 1, below);
   const auto kept = std::remove_if(begin, end, [&](const Place& place) {
     if (!std::binary_search(offsets.begin(), offsets.end(), place.offset)) return false;
     facts_.erase(place.offset);
+    if (spec_.ordered && place.lane != 0) note_freed(place.lane, at);
     return true;
   });
   open_ -= static_cast<std::uint64_t>(end - kept);

@@ -139,7 +139,7 @@ class GroupState {
   void unlist(std::uint64_t offset, const Item& item);
   void end_lease(std::uint64_t offset, Item& item, std::int64_t rest_until_ms, bool counts);
   void forget(std::uint64_t offset, std::uint64_t at);
-  void remove_unseen(const std::vector<std::uint64_t>& offsets);
+  void remove_unseen(const std::vector<std::uint64_t>& offsets, std::uint64_t at);
   void remove_blocked(const std::vector<std::uint64_t>& offsets);
   Item* find(std::uint64_t offset);
   void leave_lane(std::uint64_t offset, broker::LaneKey lane, std::uint64_t at);

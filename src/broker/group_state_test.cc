@@ -154,6 +154,20 @@ TEST(GroupState, FollowersShareTheFateOfTheirHead) {
   EXPECT_EQ(copy.ready(0, 9, 9), Offsets{4});
 }
 
+// A crash may bring back what was removed: its conversation must not have gone on by then.
+TEST(GroupState, WhatIsBehindARemovedOneWaitsUntilTheRemovalIsDurable) {
+  for (const bool looked_at : {false, true}) {
+    GroupState group(spec_of(true));
+    group.add({1, 7});
+    group.add({2, 7});
+    group.add({3, 8});
+    if (looked_at) group.ready(0, 9, 1);
+    group.remove({1}, 5);
+    EXPECT_EQ(group.ready(0, 5, 9), Offsets{3});
+    EXPECT_EQ(group.ready(0, 6, 9), (Offsets{2, 3}));
+  }
+}
+
 TEST(GroupState, HigherPriorityFirstAndTheOldestAtLast) {
   GroupState group(spec_of(true));
   group.add({1, 0}, {0, 0, 0});
