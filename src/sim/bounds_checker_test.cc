@@ -101,8 +101,9 @@ TEST_F(BoundsCheckerTest, AnsweredIsNotAskedAgain) {
   answer("model.1", {{"asked", "x"}});
   answer("model.2", {{"asked", "x"}});
   answer("model.2", {{"asked", "y"}});
+  answer("model.2", {{"asked", "x"}});
   EXPECT_EQ(faults(answered_is_not_asked_again), 0U);
-  answer("model.2", {{"asked", "y"}});
+  answer("model.2", {{"asked", "x"}});
   EXPECT_EQ(faults(answered_is_not_asked_again), 1U);
   answer("decision", {{"asked", "y"}});
   EXPECT_EQ(faults(answered_is_not_asked_again), 2U);

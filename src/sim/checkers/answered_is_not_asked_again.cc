@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <map>
 #include <optional>
 #include <set>
-#include <tuple>
+#include <string>
+#include <utility>
 
 #include "base/json.h"
 #include "flow/turn/turn_receipts.h"
@@ -24,14 +26,16 @@ class AnsweredIsNotAskedAgain final : public Checker {
   [[nodiscard]] std::string_view name() const override { return "answered_is_not_asked_again"; }
   [[nodiscard]] std::vector<std::string> check(const Journal& journal) const override {
     std::vector<std::string> broken;
-    std::set<std::tuple<std::uint64_t, std::string, std::string>> answered;
+    std::map<std::pair<std::uint64_t, std::string>, std::optional<std::string>>
+        answered;  // the newest question
     std::set<std::uint64_t> decided;
     for (const auto& [offset, record] : journal.records) {
       const auto* receipt = std::get_if<record::Receipt>(&record);
       if (receipt == nullptr || receipt->group != kFlowGroup) continue;
       const auto question = question_of(*receipt);
       if (!question) continue;
-      if (!answered.insert({receipt->offset, receipt->step, *question}).second)
+      std::optional<std::string>& newest = answered[{receipt->offset, receipt->step}];
+      if (std::exchange(newest, question) == question)
         broken.push_back("the step " + receipt->step + " of " +
                          shown(receipt->group, receipt->offset) + " was answered and asked again");
       if (receipt->step == flow::kDecisionStep && !decided.insert(receipt->offset).second)
