@@ -3,11 +3,17 @@
 
 #include <zlib.h>
 
+#include <filesystem>
+
 namespace qiao::learn {
 
 GzipReader::GzipReader(gzFile_s* file) : file_(file, &::gzclose) {}
 
 Result<GzipReader> GzipReader::open(const std::string& path) {
+  std::error_code ignored;
+  if (std::filesystem::is_directory(path, ignored)) {
+    return invalid_argument(path + " is a folder; a file is wanted");
+  }
   const gzFile file = ::gzopen(path.c_str(), "rb");
   if (file == nullptr) return not_found("cannot open " + path);
   return GzipReader(file);

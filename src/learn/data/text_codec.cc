@@ -158,7 +158,7 @@ Result<std::shared_ptr<const TextCodec>> open_text_codec(const std::string& plac
     if (disk.exists(installed)) return GgufCodec::open(installed);
     return not_found("there is no tokenizer \"" + place +
                      "\": give a folder that `qiao train tokenizer` wrote, a GGUF file, or a name "
-                     "that `qiao model list` shows");
+                     "that `qiao model ls` shows");
   }
   if (disk.exists(place + "/model.gguf") && !disk.exists(place + "/config.json")) {
     return GgufCodec::open(place + "/model.gguf");

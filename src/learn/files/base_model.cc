@@ -173,7 +173,7 @@ Result<BaseModel> open_base(const std::string& place) {
   }
   if (!fs::exists(folder)) {
     return not_found("there is no model \"" + place +
-                     "\": give a folder, or a name that `qiao model list` shows");
+                     "\": give a folder, or a name that `qiao model ls` shows");
   }
   const std::string name = fs::weakly_canonical(folder).filename().string();
   if (folder.extension() == ".gguf") return open_gguf(folder, name);

@@ -214,6 +214,10 @@ Result<std::string> decoder_file(const std::string& place) {
   if (!fs::exists(path, fault) && place.find('/') == std::string::npos) {
     path = fs::path(default_models_directory()) / place;
   }
+  if (!fs::exists(path, fault)) {
+    return not_found("there is no " + place + ": give a bundle's folder, a GGUF file, or a name " +
+                     "that `qiao model ls` shows");
+  }
   if (fs::is_directory(path, fault)) path /= "model.gguf";
   if (fs::exists(path, fault)) return path.string();
   return not_found(place + " is no decoder: it has no model.gguf (`qiao train export` writes one)");
@@ -245,7 +249,7 @@ Result<DecoderBase> open_decoder(const std::string& place, double dropout) {
   }
   if (!fs::exists(folder)) {
     return not_found("there is no model \"" + place +
-                     "\": give a folder, a GGUF file, or a name that `qiao model list` shows");
+                     "\": give a folder, a GGUF file, or a name that `qiao model ls` shows");
   }
   const std::string name = fs::weakly_canonical(folder).filename().string();
   if (folder.extension() == ".gguf") return open_gguf(folder.string(), name, dropout);
