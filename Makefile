@@ -20,7 +20,7 @@ test: setup
 
 build: setup
 	cmake --preset release
-	cmake --build --preset release -j $(JOBS)
+	cmake --build --preset release --target programs -j $(JOBS)
 
 setup:
 	tools/setup
