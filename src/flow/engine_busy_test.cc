@@ -303,6 +303,16 @@ TEST_F(RejectTest, TheCallerIsToldWhileATurnRuns) {
 class SteerTest : public BusyTest {
  protected:
   SteerTest() : BusyTest("{ busy: steer }") {}
+  // The model calls a tool, and a message that came meanwhile is with it when it is asked again.
+  void steer_beside_a_tool() {
+    rig_.say("look it up");
+    rig_.say("and be quick");
+    Generated calls;
+    calls.tool_calls = {{"1", "nothing", "{}"}};
+    held_->done(std::move(calls));
+    rig_.loop->run();
+    EXPECT_EQ(held_->asked, 2U);
+  }
 };
 
 TEST_F(SteerTest, TheRunningTurnTakesItAtItsNextDraft) {
@@ -326,13 +336,7 @@ TEST_F(SteerTest, TheRunningTurnTakesItAtItsNextDraft) {
 }
 
 TEST_F(SteerTest, AfterToolsItIsAMessageOfItsOwn) {
-  rig_.say("look it up");
-  rig_.say("and be quick");
-  Generated calls;
-  calls.tool_calls = {{"1", "nothing", "{}"}};
-  held_->done(std::move(calls));
-  rig_.loop->run();
-  EXPECT_EQ(held_->asked, 2U);
+  steer_beside_a_tool();
   EXPECT_EQ(held_->last.turns.back().role, Role::kUser);
   EXPECT_EQ(held_->last.turns.back().content, "and be quick");
   answer("Done.");
@@ -362,13 +366,7 @@ TEST_F(SteerTest, AfterACrashAllOfItIsOneTurn) {
 // The turn that goes on after a crash takes it where the turn before did: what was answered by then
 // is not asked again.
 TEST_F(SteerTest, AfterACrashItGoesOnFromWhatWasAnswered) {
-  rig_.say("look it up");
-  rig_.say("and be quick");
-  Generated calls;
-  calls.tool_calls = {{"1", "nothing", "{}"}};
-  held_->done(std::move(calls));
-  rig_.loop->run();
-  EXPECT_EQ(held_->asked, 2U);
+  steer_beside_a_tool();
   rig_.start();
   EXPECT_EQ(held_->asked, 3U);
   EXPECT_EQ(held_->last.turns.back().content, "and be quick");

@@ -5,14 +5,13 @@
 #include "base/clock.h"
 #include "base/i18n.h"
 #include "cli/command.h"
+#include "cli/commands/bundle_place.h"
 #include "cli/exit_status.h"
 #include "model/bundle/bundle_store.h"
 #include "model/catalogue/catalogue.h"
 
 namespace qiao::cli {
 namespace {
-
-constexpr std::int64_t kPromoteMs = 300'000;  // converting, loading and trying a version
 
 std::string path_of(const std::string& name, const char* action) {
   return "/v1/models/" + url_escape(name) + "/" + action;
@@ -25,7 +24,7 @@ Result<std::optional<Json>> ask_server(Session& session, const std::string& path
   const bool named = !session.server.url.empty();
   if (!client && named) return client.error();
   if (!client) return std::optional<Json>();
-  auto answer = client->call("POST", path, body, kPromoteMs);
+  auto answer = client->call("POST", path, body, kLoadBundleMs);
   if (answer) return std::optional<Json>(std::move(*answer));
   if (answer.error().code == Code::kUnavailable && !named) return std::optional<Json>();
   return std::move(answer.error());
@@ -68,9 +67,7 @@ Action prepare_promote(Options& options) {
   options.positional("BUNDLE", *what, Text::kCliModelPromoteWhatHelp);
   options.server();
   return [name, what](Session& session) -> Result<int> {
-    std::error_code fault;
-    const bool folder = std::filesystem::is_directory(*what, fault);
-    const std::string place = folder ? std::filesystem::absolute(*what, fault).string() : *what;
+    const std::string place = bundle_place(*what);
     QIAO_ASSIGN(const auto answer,
                 ask_server(session, path_of(*name, "promote"), Json{{"bundle", place}}));
     if (answer) {
@@ -100,6 +97,12 @@ Action prepare_rollback(Options& options) {
 }
 
 }  // namespace
+
+std::string bundle_place(const std::string& what) {
+  std::error_code fault;
+  const bool folder = std::filesystem::is_directory(what, fault);
+  return folder ? std::filesystem::absolute(what, fault).string() : what;
+}
 
 std::vector<Command> bundle_commands() {
   return {

@@ -1,18 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 // model shadow: a version that is asked beside the one that is served, and what came of it.
 #include <cstdio>
-#include <filesystem>
 
 #include "base/i18n.h"
 #include "cli/command.h"
+#include "cli/commands/bundle_place.h"
 #include "cli/display_width.h"
 #include "cli/exit_status.h"
 #include "cli/table.h"
 
 namespace qiao::cli {
 namespace {
-
-constexpr std::int64_t kBeginMs = 300'000;  // converting, loading and trying a version
 
 struct ShadowOptions {
   std::string name;
@@ -127,12 +125,9 @@ void print_report(Session& session, const Json& report) {
 }
 
 Result<int> begin(Session& session, const Client& client, const ShadowOptions& given) {
-  std::error_code fault;
-  const bool folder = std::filesystem::is_directory(given.bundle, fault);
-  const std::string place =
-      folder ? std::filesystem::absolute(given.bundle, fault).string() : given.bundle;
-  const Json body{{"bundle", place}, {"percent", given.percent}};
-  QIAO_ASSIGN(const Json report, client.call("POST", path_of(session, given.name), body, kBeginMs));
+  const Json body{{"bundle", bundle_place(given.bundle)}, {"percent", given.percent}};
+  QIAO_ASSIGN(const Json report,
+              client.call("POST", path_of(session, given.name), body, kLoadBundleMs));
   if (session.json) {
     session.print_json(report);
     return kExitOk;

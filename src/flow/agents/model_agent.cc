@@ -143,12 +143,16 @@ GenerateRequest ModelAgent::request_of(const AgentTask& task, Context& context) 
       std::clamp<std::int64_t>(task.tokens_left - context.tokens, 1, agent_.tokens));
   request.sampling.temperature = agent_.temperature;
   request.deadline_ms = task.deadline_ms;
-  const Json& tools = task.language == Language::kChinese ? tools_zh_ : tools_en_;
+  const Json& tools = tools_in(task.language);
   if (!tools.empty()) request.tools = tools;
   const bool json = std::any_of(agent_.filters.begin(), agent_.filters.end(),
                                 [](const FilterConfig& filter) { return filter.name == "format"; });
   if (json && tools.empty()) request.json_schema = {{"type", "object"}};
   return request;
+}
+
+const Json& ModelAgent::tools_in(Language language) const {
+  return language == Language::kChinese ? tools_zh_ : tools_en_;
 }
 
 void ModelAgent::warm_up() {
@@ -165,8 +169,7 @@ void ModelAgent::warm_up() {
     request.tokens_max = 1;
     request.deadline_ms = kWarmUpMs;
     request.priority = 0;
-    const Json& tools = language == Language::kChinese ? tools_zh_ : tools_en_;
-    if (!tools.empty()) request.tools = tools;
+    if (!tools_in(language).empty()) request.tools = tools_in(language);
     model_->generate(std::move(request), {}, [](const Result<Generated>&) {});
   }
 }

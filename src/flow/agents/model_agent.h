@@ -29,6 +29,8 @@ class ModelAgent : public Processor {
                   OnText on_text, OnDraft on_draft);
 
  private:
+  // Null: the model may call none.
+  [[nodiscard]] const Json& tools_in(Language language) const;
   [[nodiscard]] GenerateRequest request_of(const AgentTask& task, Context& context) const;
 
   const AgentConfig& agent_;

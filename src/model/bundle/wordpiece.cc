@@ -134,6 +134,11 @@ Encoded WordPiece::encode_pair(std::string_view first, std::string_view second,
   return out;
 }
 
+Json added_token(std::size_t id, const std::string& piece) {
+  return {{"id", id},        {"content", piece},    {"single_word", false}, {"lstrip", false},
+          {"rstrip", false}, {"normalized", false}, {"special", true}};
+}
+
 std::string tokenizer_json(const WordPiece& tokenizer) {
   Json vocab = Json::object();
   Json added = Json::array();
@@ -141,13 +146,7 @@ std::string tokenizer_json(const WordPiece& tokenizer) {
     const std::string& piece = tokenizer.pieces()[id];
     vocab[piece] = id;
     if (!is_special(piece)) continue;
-    added.push_back({{"id", id},
-                     {"content", piece},
-                     {"single_word", false},
-                     {"lstrip", false},
-                     {"rstrip", false},
-                     {"normalized", false},
-                     {"special", true}});
+    added.push_back(added_token(id, piece));
   }
   const auto special = [&](const char* piece) {
     return Json{{"SpecialToken", {{"id", piece}, {"type_id", 0}}}};

@@ -7,6 +7,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "base/json.h"
 #include "base/result.h"
 #include "text/bert_words.h"
 
@@ -69,6 +70,8 @@ class WordPiece {
   std::int32_t separator_ = 0;
 };
 
+// What tokenizer.json says of a control piece: text never becomes it.
+Json added_token(std::size_t id, const std::string& piece);
 // Hugging Face's tokenizer.json of `tokenizer`, for other programs and for our own import.
 std::string tokenizer_json(const WordPiece& tokenizer);
 
