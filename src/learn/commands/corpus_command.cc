@@ -6,7 +6,7 @@
 #include "base/i18n.h"
 #include "learn/commands/arguments.h"
 #include "learn/commands/commands.h"
-#include "learn/data/corpus_maker.h"
+#include "learn/corpus/corpus_maker.h"
 #include "learn/training/threads.h"
 
 namespace qiao::learn {
@@ -22,7 +22,7 @@ struct Words {
 
 void declare(Arguments& arguments, MakeCorpusOptions& options, Words& words) {
   arguments.add("--in", "FILE|DIR", options.in, Text::kLearnCorpusInHelp, true);
-  arguments.add("--out", "DIR", options.out, Text::kLearnOutHelp, true);
+  arguments.add("--out", "DIR", options.out, Text::kLearnCorpusOutHelp, true);
   arguments.add("--tokenizer", "DIR|NAME", options.tokenizer, Text::kLearnCorpusTokenizerHelp);
   arguments.add("--format", "NAME", options.format, Text::kLearnCorpusFormatHelp);
   arguments.add("--field", "NAME", options.rules.records.field, Text::kLearnFieldHelp);

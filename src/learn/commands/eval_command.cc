@@ -18,8 +18,6 @@
 namespace qiao::learn {
 namespace {
 
-constexpr std::size_t kTextBytesMax = std::size_t{8} << 20;  // of a decoder's text
-
 struct EvalOptions {
   std::string bundle;
   std::string data;
@@ -122,7 +120,7 @@ Result<TextScore> score_decoder(const std::string& place, const std::string& tex
 
 Result<Json> eval_decoder(const EvalOptions& options, const Session& session) {
   if (options.stretches < 0) return invalid_argument("--stretches must not be negative");
-  QIAO_ASSIGN(const std::string text, read_gzip_file(options.data, kTextBytesMax));
+  QIAO_ASSIGN(const std::string text, read_gzip_file(options.data, kDecoderTextBytesMax));
   QIAO_ASSIGN(const TextScore score, score_decoder(options.bundle, text, options, session));
   const auto seed = static_cast<std::uint64_t>(options.seed);
   Json out = to_json(score, seed);
@@ -233,9 +231,8 @@ Status run_eval(const Session& session, const std::vector<std::string>& words) {
   }
   set_threads(options.threads);
   SystemDisk disk;
-  const bool labels = disk.exists(options.bundle + "/labels.json");
-  QIAO_ASSIGN(const Json out,
-              labels ? eval_bundle(options, session) : eval_decoder(options, session));
+  QIAO_ASSIGN(const Json out, is_bundle(disk, options.bundle) ? eval_bundle(options, session)
+                                                              : eval_decoder(options, session));
   if (!options.report.empty()) {
     const Json about = {{"bundle", std::filesystem::path(options.bundle).filename().string()},
                         {"data", std::filesystem::path(options.data).filename().string()},

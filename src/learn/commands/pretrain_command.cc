@@ -56,8 +56,8 @@ void declare(Arguments& arguments, BertWords& bert) {
 
 MaskedOptions masked_options(const PretrainOptions& given, const BertWords& bert) {
   MaskedOptions options;
+  static_cast<StepOptions&>(options) = given;
   options.text = given.text;
-  options.out = given.out;
   options.base = given.base;
   options.tokenizer = given.tokenizer;
   options.shape.layers = given.shape.layers;
@@ -66,20 +66,12 @@ MaskedOptions masked_options(const PretrainOptions& given, const BertWords& bert
   options.shape.heads = given.shape.heads;
   options.shape.positions = given.shape.context;
   options.context = given.shape.context;
-  options.batch = given.batch;
   options.at_once = given.at_once;
-  options.steps = given.steps;
-  options.rate = given.rate;
   options.dropout = given.dropout;
   options.held_out = given.held_out;
   options.rules.share = bert.mask;
   options.rules.whole_words = !bert.single_pieces;
-  options.seed = given.seed;
-  options.look_every = given.look_every;
-  options.patience = given.patience;
-  options.stop_after = given.stop_after;
   options.bfloat16 = given.bfloat16;
-  options.resume = given.resume;
   return options;
 }
 

@@ -4,8 +4,8 @@
 #include <utility>
 
 #include "base/digest.h"
-#include "learn/data/characters.h"
 #include "learn/data/gzip_reader.h"
+#include "learn/tokenizers/characters.h"
 
 namespace qiao::learn {
 namespace {

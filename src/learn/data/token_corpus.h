@@ -7,9 +7,9 @@
 #include <string>
 #include <string_view>
 
-#include "learn/data/text_codec.h"
 #include "learn/data/token_folder.h"
 #include "learn/data/token_row.h"
+#include "learn/tokenizers/text_codec.h"
 
 namespace qiao::learn {
 

@@ -9,8 +9,8 @@
 
 #include "base/disk.h"
 #include "base/json.h"
-#include "learn/data/text_codec.h"
 #include "learn/data/token_row.h"
+#include "learn/tokenizers/text_codec.h"
 
 namespace qiao::learn {
 

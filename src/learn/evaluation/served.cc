@@ -6,7 +6,6 @@
 #include <future>
 #include <utility>
 
-#include "base/random.h"
 #include "model/bundle/bundle_store.h"
 #include "model/bundle/table_encoder.h"
 #include "model/open_model.h"
@@ -18,24 +17,6 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr const char* kName = "measured";
-constexpr std::size_t kNameBytes = 8;
-
-// Takes its folder away unless it is kept.
-class Scratch {
- public:
-  explicit Scratch(std::string path) : path_(std::move(path)) {}
-  ~Scratch() {
-    std::error_code ignored;
-    if (!path_.empty()) fs::remove_all(path_, ignored);
-  }
-  Scratch(const Scratch&) = delete;
-  Scratch& operator=(const Scratch&) = delete;
-  [[nodiscard]] const std::string& path() const { return path_; }
-  std::string keep() { return std::exchange(path_, {}); }
-
- private:
-  std::string path_;
-};
 
 // The number of the character that begins at each byte of `text`.
 std::vector<std::size_t> characters_of(std::string_view text) {
@@ -64,10 +45,9 @@ Result<std::vector<float>> encode_and_wait(Model& encoder, const std::vector<std
 }  // namespace
 
 Result<std::unique_ptr<ServedBundle>> ServedBundle::open(const std::string& folder, int threads) {
-  std::error_code fault;
-  Scratch scratch((fs::temp_directory_path(fault) / ("qiao-" + random_hex(kNameBytes))).string());
-  QIAO_ASSIGN(const std::string version, import_bundle(scratch.path(), kName, folder));
-  QIAO_ASSIGN(const std::string at, version_folder(scratch.path(), kName, version));
+  auto scratch = std::make_unique<ScratchFolder>();
+  QIAO_ASSIGN(const std::string version, import_bundle(scratch->path(), kName, folder));
+  QIAO_ASSIGN(const std::string at, version_folder(scratch->path(), kName, version));
   QIAO_ASSIGN(TextHead head, TextHead::read(at, at + "/head.safetensors"));
   ModelOptions options;
   options.name = kName;
@@ -77,19 +57,14 @@ Result<std::unique_ptr<ServedBundle>> ServedBundle::open(const std::string& fold
   static const SystemClock clock;
   static Metrics metrics;
   QIAO_ASSIGN(auto encoder, model::open_bundle_encoder(at, options, clock, metrics));
-  std::unique_ptr<ServedBundle> out(new ServedBundle(scratch.keep(), std::move(head)));
+  std::unique_ptr<ServedBundle> out(new ServedBundle(std::move(scratch), std::move(head)));
   out->encoder_ = std::move(encoder);
+  std::error_code fault;
   for (const char* file : {"model.gguf", model::kTableFile, "head.safetensors"}) {
     const std::uintmax_t bytes = fs::file_size(fs::path(at) / file, fault);
     if (!fault) out->bytes_ += bytes;
   }
   return out;
-}
-
-ServedBundle::~ServedBundle() {
-  encoder_.reset();
-  std::error_code ignored;
-  fs::remove_all(folder_, ignored);
 }
 
 Result<ServedAnswer> ServedBundle::ask(const std::string& text) {

@@ -8,6 +8,7 @@
 
 #include "learn/data/rows.h"
 #include "learn/evaluation/metrics.h"
+#include "learn/files/scratch_folder.h"
 #include "model/bundle/text_head.h"
 #include "model/model.h"
 
@@ -26,17 +27,14 @@ struct ServedAnswer {
 class ServedBundle {
  public:
   static Result<std::unique_ptr<ServedBundle>> open(const std::string& folder, int threads);
-  ~ServedBundle();
-  ServedBundle(const ServedBundle&) = delete;
-  ServedBundle& operator=(const ServedBundle&) = delete;
 
   Result<ServedAnswer> ask(const std::string& text);
   [[nodiscard]] std::uint64_t bytes() const { return bytes_; }  // of encoder and head
 
  private:
-  ServedBundle(std::string folder, TextHead head)
+  ServedBundle(std::unique_ptr<ScratchFolder> folder, TextHead head)
       : folder_(std::move(folder)), head_(std::move(head)) {}
-  std::string folder_;  // removed at the end
+  std::unique_ptr<ScratchFolder> folder_;  // first: outlives the encoder
   TextHead head_;
   std::uint64_t bytes_ = 0;
   std::shared_ptr<Model> encoder_;

@@ -8,7 +8,7 @@
 #include <numeric>
 #include <vector>
 
-#include "learn/data/text_codec.h"
+#include "learn/tokenizers/text_codec.h"
 #include "model/llama/llama_scores.h"
 
 namespace qiao::learn {

@@ -6,8 +6,8 @@
 
 #include "base/digest.h"
 #include "base/disk.h"
-#include "learn/data/json_file.h"
 #include "learn/files/gguf_file.h"
+#include "learn/files/json_file.h"
 #include "model/catalogue/catalogue.h"
 #include "model/convert/convert_onnx.h"
 #include "model/convert/convert_safetensors.h"

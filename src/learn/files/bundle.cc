@@ -4,8 +4,8 @@
 #include <deque>
 #include <utility>
 
-#include "learn/data/json_file.h"
 #include "learn/files/base_model.h"
+#include "learn/files/json_file.h"
 #include "learn/files/model_card.h"
 #include "learn/files/tensor_file.h"
 #include "model/bundle/safetensors_writer.h"
@@ -56,8 +56,7 @@ Status save_int8(Disk& disk, const std::string& path, const NamedTensors& weight
 }
 
 Result<Labels> read_labels(const std::string& path) {
-  QIAO_ASSIGN(const std::string text, read_file(path));
-  QIAO_ASSIGN(const Json json, parse_json(text));
+  QIAO_ASSIGN(const Json json, read_json_file(path));
   std::vector<std::string> names;
   for (const Json& item : json.is_array() ? json : Json::array()) {
     if (item.is_string()) names.push_back(item.get<std::string>());
@@ -82,6 +81,10 @@ Result<Task> parse_task(std::string_view name) {
   return invalid_argument("there is no task \"" + std::string(name) + "\": classify, tag or pair");
 }
 
+bool is_bundle(Disk& disk, const std::string& place) {
+  return disk.exists(place + "/labels.json");
+}
+
 Status save_bundle(Disk& disk, const std::string& folder, const Bundle& bundle) {
   const std::string at = folder + "/";
   NamedTensors weights = weights_of(bundle.model);
@@ -99,18 +102,16 @@ Status save_bundle(Disk& disk, const std::string& folder, const Bundle& bundle) 
 }
 
 Result<Task> task_of_bundle(const std::string& folder) {
-  QIAO_ASSIGN(const std::string text, read_file(folder + "/config.json"));
-  QIAO_ASSIGN(const Json config, parse_json(text));
+  QIAO_ASSIGN(const Json config, read_json_file(folder + "/config.json"));
   return parse_task(json_string(config.value("qiao", Json::object()), "task").value_or(""));
 }
 
 Result<Bundle> load_bundle(const std::string& folder) {
   SystemDisk disk;
-  if (!disk.exists(folder + "/labels.json")) {
+  if (!is_bundle(disk, folder)) {
     return not_found(folder + " is no bundle: it has no labels.json");
   }
-  QIAO_ASSIGN(const std::string text, read_file(folder + "/config.json"));
-  QIAO_ASSIGN(const Json config, parse_json(text));
+  QIAO_ASSIGN(const Json config, read_json_file(folder + "/config.json"));
   const Json own = config.value("qiao", Json::object());
   QIAO_ASSIGN(const Task task, parse_task(json_string(own, "task").value_or("")));
   QIAO_ASSIGN(Labels labels, read_labels(folder + "/labels.json"));
@@ -124,8 +125,7 @@ Result<Bundle> load_bundle(const std::string& folder) {
     return std::move(loaded.error()).with(folder + "/model.safetensors");
   }
   model->eval();
-  QIAO_ASSIGN(const std::string card_text, read_file(folder + "/card.json"));
-  QIAO_ASSIGN(Json card, parse_json(card_text));
+  QIAO_ASSIGN(Json card, read_json_file(folder + "/card.json"));
   return Bundle{base.shape,
                 task,
                 static_cast<std::size_t>(tokens_max),

@@ -30,6 +30,8 @@ struct Bundle {
   bool int8 = false;  // how matrices are stored; `model` holds their values
 };
 
+// Whether the place holds one; a decoder's, else.
+bool is_bundle(Disk& disk, const std::string& place);
 // Writes every file into `folder`, which must exist; each appears whole or not at all.
 Status save_bundle(Disk& disk, const std::string& folder, const Bundle& bundle);
 // An Error names the file, and the tensor where one is missing, cut or misshapen.

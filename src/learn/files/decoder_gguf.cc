@@ -8,6 +8,7 @@
 
 #include "base/digest.h"
 #include "learn/files/gguf_file.h"
+#include "learn/files/json_file.h"
 #include "model/catalogue/catalogue.h"
 #include "model/llama/llama_scores.h"
 
@@ -130,8 +131,7 @@ Result<LanguageModelShape> decoder_shape_of(const GgufFile& file) {
 }
 
 Result<std::string> licence_beside(const fs::path& file) {
-  QIAO_ASSIGN(const std::string text, read_file((file.parent_path() / "card.json").string()));
-  QIAO_ASSIGN(const Json card, parse_json(text));
+  QIAO_ASSIGN(const Json card, read_json_file((file.parent_path() / "card.json").string()));
   return json_string(card, "licence").value_or("");
 }
 

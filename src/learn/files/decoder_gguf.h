@@ -25,6 +25,9 @@ Result<DecoderBase> open_decoder(const std::string& place, double dropout);
 // The GGUF file of the decoder at `place`; not_found when it has none.
 Result<std::string> decoder_file(const std::string& place);
 
+// Of a plain text that a decoder is judged by.
+inline constexpr std::size_t kDecoderTextBytesMax = std::size_t{8} << 20;
+
 // Bytes of the weights at `place`, as open_decoder() finds them; 0 when it does not.
 std::uint64_t model_bytes(const std::string& place);
 

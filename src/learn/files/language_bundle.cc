@@ -3,7 +3,7 @@
 
 #include <utility>
 
-#include "learn/data/json_file.h"
+#include "learn/files/json_file.h"
 #include "learn/files/model_card.h"
 #include "learn/files/tensor_file.h"
 

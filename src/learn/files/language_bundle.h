@@ -5,8 +5,8 @@
 #include <string>
 
 #include "base/disk.h"
-#include "learn/data/text_codec.h"
 #include "learn/models/language_model.h"
+#include "learn/tokenizers/text_codec.h"
 
 namespace qiao::learn {
 

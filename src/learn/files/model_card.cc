@@ -6,7 +6,7 @@
 #include <filesystem>
 
 #include "base/i18n.h"
-#include "learn/data/json_file.h"
+#include "learn/files/json_file.h"
 
 #ifndef QIAO_VERSION
 #define QIAO_VERSION "unknown"

@@ -7,8 +7,8 @@
 #include <utility>
 #include <vector>
 
-#include "learn/data/text_codec.h"
 #include "learn/files/decoder_gguf.h"
+#include "learn/tokenizers/text_codec.h"
 #include "model/testing/temp_folder.h"
 
 namespace qiao::learn::testing {

@@ -6,6 +6,7 @@
 #include <queue>
 #include <utility>
 
+#include "model/bundle/wordpiece.h"
 #include "model/llama/chat_template.h"
 #include "text/gpt2_words.h"
 #include "text/utf8.h"
@@ -315,13 +316,7 @@ Json BpeCodec::json() const {
     const std::string& piece = parts_.pieces[id];
     vocab[parts_.controls[id] ? piece : letters_of_bytes(piece)] = id;
     if (!parts_.controls[id]) continue;
-    added.push_back({{"id", id},
-                     {"content", piece},
-                     {"single_word", false},
-                     {"lstrip", false},
-                     {"rstrip", false},
-                     {"normalized", false},
-                     {"special", true}});
+    added.push_back(model::added_token(id, piece));
   }
   Json merges = Json::array();
   for (const auto& [left, right] : parts_.merges) {

@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "base/json.h"
-#include "learn/data/text_codec.h"
+#include "learn/tokenizers/text_codec.h"
 
 namespace qiao::learn {
 

@@ -9,7 +9,7 @@
 #include <utility>
 
 #include "base/i18n.h"
-#include "learn/data/in_order.h"
+#include "learn/corpus/in_order.h"
 #include "learn/tokenizers/bpe_codec.h"
 #include "learn/tokenizers/merge_trainer.h"
 #include "learn/tokenizers/unigram_codec.h"

@@ -10,8 +10,8 @@
 
 #include "base/disk.h"
 #include "learn/commands/progress.h"
-#include "learn/data/record_blocks.h"
-#include "learn/data/text_codec.h"
+#include "learn/corpus/record_blocks.h"
+#include "learn/tokenizers/text_codec.h"
 
 namespace qiao::learn {
 

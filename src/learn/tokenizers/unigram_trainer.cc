@@ -12,7 +12,7 @@
 #include <fstream>
 
 #include "base/disk.h"
-#include "base/random.h"
+#include "learn/files/scratch_folder.h"
 
 namespace qiao::learn {
 namespace {
@@ -20,7 +20,6 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr const char* kProgram = "qiao-unigram";
-constexpr std::size_t kNameBytes = 8;
 
 std::string program() {
   if (const char* given = std::getenv("QIAO_UNIGRAM")) return given;
@@ -28,24 +27,6 @@ std::string program() {
   const fs::path own = fs::read_symlink("/proc/self/exe", fault);
   return (own.parent_path() / kProgram).string();
 }
-
-// A folder that goes with it.
-class Scratch {
- public:
-  Scratch() : path_(fs::temp_directory_path() / ("qiao-" + random_hex(kNameBytes))) {
-    fs::create_directories(path_);
-  }
-  ~Scratch() {
-    std::error_code ignored;
-    fs::remove_all(path_, ignored);
-  }
-  Scratch(const Scratch&) = delete;
-  Scratch& operator=(const Scratch&) = delete;
-  [[nodiscard]] std::string file(const char* name) const { return (path_ / name).string(); }
-
- private:
-  fs::path path_;
-};
 
 // Its exit status.
 Result<int> run(std::vector<std::string> words) {
@@ -69,9 +50,10 @@ Result<int> run(std::vector<std::string> words) {
 
 Result<std::string> learn_unigram(const std::vector<std::string>& lines,
                                   const UnigramOptions& options) {
-  const Scratch scratch;
-  const std::string text = scratch.file("lines");
-  const std::string model = scratch.file("model");
+  const ScratchFolder scratch;
+  fs::create_directories(scratch.path());
+  const std::string text = scratch.path() + "/lines";
+  const std::string model = scratch.path() + "/model";
   {
     std::ofstream out(text, std::ios::binary);
     for (const std::string& line : lines) out << line << '\n';

@@ -5,7 +5,7 @@
 #include <string_view>
 #include <vector>
 
-#include "learn/data/text_codec.h"
+#include "learn/tokenizers/text_codec.h"
 #include "model/bundle/wordpiece.h"
 
 namespace qiao::learn {

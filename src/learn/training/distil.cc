@@ -171,12 +171,8 @@ Result<Json> distil(Disk& disk, const DistilOptions& options, Progress& progress
                                     {"inner", options.inner},
                                     {"relations", options.table ? 0 : options.relations},
                                     {"seed", options.train.seed}})));
-  QIAO_ASSIGN(const Json told, measure_shrunk(options.teacher, how.out, dev, stop));
-  QIAO_TRY(note_in_card(disk, how.out, told));
-  note_shrunk(progress, options.teacher, options.train.out, told);
-  QIAO_TRY(
-      pass_gate(disk, how.out, options.train.out, told["lost"].get<double>(), options.allow_loss));
-  return told;
+  return finish_shrunk(disk, {options.teacher, how.out, options.train.out, options.allow_loss}, dev,
+                       progress, stop);
 }
 
 }  // namespace qiao::learn

@@ -36,6 +36,11 @@ class DistilTest : public ::testing::Test {
     distilled.train.epochs = epochs;
     return distil(disk_, distilled, progress_, stop_);
   }
+  Batch four_texts(const Bundle& teacher) {
+    const RowFile rows = read_rows(folder_ / "dev.jsonl", Task::kClassify).value();
+    const Exam exam = make_exam(rows, teacher.task, teacher.tokenizer, teacher.labels, 16);
+    return make_batch(exam.examples, {0, 1, 2, 3}, exam.task, teacher.tokenizer.pad());
+  }
 
   testing::TempFolder folder_;
   SystemDisk disk_;
@@ -106,9 +111,7 @@ TEST_F(DistilTest, ATableKnowsWhatTokensMean) {
 TEST_F(DistilTest, RelationsAreEqualOfTheSameModelAlone) {
   Bundle teacher = load_bundle(folder_ / "teacher").value();
   const auto apart = relations_loss(teacher, 1);
-  const RowFile rows = read_rows(folder_ / "dev.jsonl", Task::kClassify).value();
-  const Exam exam = make_exam(rows, teacher.task, teacher.tokenizer, teacher.labels, 16);
-  const Batch batch = make_batch(exam.examples, {0, 1, 2, 3}, exam.task, teacher.tokenizer.pad());
+  const Batch batch = four_texts(teacher);
   Relations seen;
   teacher.model->run(batch.ids, batch.present, {}, &seen);
   EXPECT_NEAR(apart(batch, seen).item<double>(), 0, 1e-6);
@@ -125,9 +128,7 @@ TEST_F(DistilTest, RelationsAreEqualOfTheSameModelAlone) {
 TEST_F(DistilTest, RelationsOfAnotherWidthAreCompared) {
   Bundle teacher = load_bundle(folder_ / "teacher").value();
   const auto apart = relations_loss(teacher, 1);
-  const RowFile rows = read_rows(folder_ / "dev.jsonl", Task::kClassify).value();
-  const Exam exam = make_exam(rows, teacher.task, teacher.tokenizer, teacher.labels, 16);
-  const Batch batch = make_batch(exam.examples, {0, 1, 2, 3}, exam.task, teacher.tokenizer.pad());
+  const Batch batch = four_texts(teacher);
   const torch::Tensor narrow = torch::randn({4, batch.ids.size(1), 5});
   const double loss = apart(batch, {narrow, narrow, narrow}).item<double>();
   EXPECT_TRUE(std::isfinite(loss));

@@ -11,6 +11,7 @@
 
 #include "base/i18n.h"
 #include "learn/files/base_model.h"
+#include "learn/files/json_file.h"
 #include "learn/files/model_card.h"
 #include "learn/training/finetuner.h"
 #include "learn/training/seeds.h"
@@ -96,8 +97,7 @@ Result<Json> train_one_of(const Place& place, FinetuneOptions options, Rows rows
   const bool done = options.resume && place.disk.exists(options.out + "/card.json");
   options.resume = options.resume && place.disk.exists(options.out + ".partial/state.json");
   if (!done) return train_once(place, options, std::move(rows));
-  QIAO_ASSIGN(const std::string text, read_file(options.out + "/card.json"));
-  QIAO_ASSIGN(Json card, parse_json(text));
+  QIAO_ASSIGN(Json card, read_json_file(options.out + "/card.json"));
   if (card["options"]["seed"] == options.seed &&
       card["data"]["train"]["sha256"] == rows.train.sha256) {
     return card;

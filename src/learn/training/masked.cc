@@ -12,15 +12,14 @@
 #include "base/digest.h"
 #include "base/i18n.h"
 #include "learn/data/gzip_reader.h"
-#include "learn/data/json_file.h"
 #include "learn/files/base_model.h"
+#include "learn/files/json_file.h"
 #include "learn/files/model_card.h"
 #include "learn/files/tensor_file.h"
 #include "learn/models/masked_model.h"
 #include "learn/tokenizers/wordpiece_codec.h"
 #include "learn/training/precision.h"
 #include "learn/training/seeds.h"
-#include "learn/training/step_loop.h"
 #include "text/bert_words.h"
 #include "text/utf8.h"
 
@@ -52,7 +51,7 @@ class MaskedPretrainer final : public Learner {
         ranks_(ranks),
         start_(std::move(start)),
         optimiser_(learning_weights(start_.model), adam_options(options)),
-        loop_(disk, step_options(options), *this, ranks, optimiser_, progress, stop) {}
+        loop_(disk, options, options.context, *this, ranks, optimiser_, progress, stop) {}
 
   Result<Json> run() {
     options_.bfloat16 = options_.bfloat16 && cpu_has_bfloat16();
@@ -131,22 +130,6 @@ class MaskedPretrainer final : public Learner {
     AdamOptions adam;
     adam.weight_decay = options.weight_decay;
     return adam;
-  }
-
-  static StepOptions step_options(const MaskedOptions& options) {
-    StepOptions steps;
-    steps.out = options.out;
-    steps.batch = options.batch;
-    steps.tokens = options.context;
-    steps.steps = options.steps;
-    steps.rate = options.rate;
-    steps.warmup = options.warmup;
-    steps.seed = options.seed;
-    steps.look_every = options.look_every;
-    steps.patience = options.patience;
-    steps.stop_after = options.stop_after;
-    steps.resume = options.resume;
-    return steps;
   }
 
   [[nodiscard]] Json identity() const {

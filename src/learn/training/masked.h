@@ -11,32 +11,25 @@
 #include "learn/data/masked_text.h"
 #include "learn/models/encoder_shape.h"
 #include "learn/training/ranks.h"
+#include "learn/training/step_loop.h"
 
 namespace qiao::learn {
 
-struct MaskedOptions {
+struct MaskedOptions : StepOptions {  // rate 0: kMaskedRateFromNothing or kMaskedRateFromBase
+  MaskedOptions() { batch = 32; }
+
   std::string text;           // plain text, perhaps gzipped; a line is a document
-  std::string out;            // the bundle's folder; must not exist
   std::string base;           // an encoder to go on from (open_base); "": from nothing
   std::string tokenizer;      // of WordPiece (open_text_codec); "": the text's characters
   EncoderShape shape;         // of an encoder from nothing; its vocabulary is the tokenizer's
   std::int64_t context = 64;  // tokens of one row
-  std::int64_t batch = 32;    // rows of a step
-  std::int64_t at_once = 0;   // of them computed at once, gradients are added up; 0: all
-  std::int64_t steps = 2000;
-  double rate = 0;  // falls to a tenth of it; 0: kMaskedRateFromNothing or …FromBase
-  std::int64_t warmup = 100;
+  std::int64_t at_once = 0;   // rows computed at once, gradients are added up; 0: all
   double weight_decay = 0.01;
   double dropout = 0.1;
   double held_out = 0.1;  // the end of the text, for validation
   MaskRules rules;
   bool chinese_words = true;  // with whole words: by the dictionary
-  std::int64_t seed = 1;
-  std::int64_t look_every = 200;
-  std::int64_t patience = 0;    // looks without a better loss that end it; 0: never
-  std::int64_t stop_after = 0;  // save and stop after this many steps in all; 0: never
   bool bfloat16 = true;
-  bool resume = false;
 };
 
 inline constexpr double kMaskedRateFromNothing = 5e-4;

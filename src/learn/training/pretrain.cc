@@ -16,7 +16,6 @@
 #include "learn/training/optimiser.h"
 #include "learn/training/precision.h"
 #include "learn/training/seeds.h"
-#include "learn/training/step_loop.h"
 
 namespace qiao::learn {
 namespace {
@@ -37,7 +36,7 @@ class Pretrainer final : public Learner {
         bundle_(std::move(bundle)),
         origin_(std::move(origin)),
         optimiser_(learning_weights(*bundle_.model), adam_options(options)),
-        loop_(disk, step_options(), *this, ranks, optimiser_, progress, stop) {}
+        loop_(disk, options_, length(), *this, ranks, optimiser_, progress, stop) {}
 
   Result<Json> run() {
     options_.bfloat16 =
@@ -112,22 +111,6 @@ class Pretrainer final : public Learner {
     adam.beta2 = 0.99;  // small batches: look back less far (nanoGPT)
     adam.weight_decay = options.weight_decay;
     return adam;
-  }
-
-  [[nodiscard]] StepOptions step_options() const {
-    StepOptions steps;
-    steps.out = options_.out;
-    steps.batch = options_.batch;
-    steps.tokens = length();
-    steps.steps = options_.steps;
-    steps.rate = options_.rate;
-    steps.warmup = options_.warmup;
-    steps.seed = options_.seed;
-    steps.look_every = options_.look_every;
-    steps.patience = options_.patience;
-    steps.stop_after = options_.stop_after;
-    steps.resume = options_.resume;
-    return steps;
   }
 
   [[nodiscard]] Json identity() const {

@@ -10,33 +10,26 @@
 #include "learn/commands/progress.h"
 #include "learn/models/language_model.h"
 #include "learn/training/ranks.h"
+#include "learn/training/step_loop.h"
 
 namespace qiao::learn {
 
 // The defaults are nanoGPT's published configuration for a CPU
 // (github.com/karpathy/nanoGPT, README: Shakespeare characters, validation loss 1.88).
-struct PretrainOptions {
+struct PretrainOptions : StepOptions {  // rate 0: kRateFromNothing or kRateFromBase
+  PretrainOptions() { batch = 12; }     // stretches of text in one step
+
   std::string text;          // a file of plain text, perhaps gzipped, or a folder of tokens
   std::string separator;     // what stands between documents in it; "": nothing
   std::string tokenizer;     // a folder that `train tokenizer` made; "": the text's characters
-  std::string out;           // the bundle's folder; must not exist
   std::string base;          // a decoder to go on from; "": from nothing
   LanguageModelShape shape;  // its vocabulary is the text's characters; with a base only `context`
-  std::int64_t batch = 12;   // stretches of text in one step
-  std::int64_t at_once = 0;  // of them computed at once, gradients are added up; 0: all
-  std::int64_t steps = 2000;
-  double rate = 0;  // falls to a tenth of it; 0: kRateFromNothing or kRateFromBase
-  std::int64_t warmup = 100;
+  std::int64_t at_once = 0;  // stretches computed at once, gradients are added up; 0: all
   double weight_decay = 0.1;
   double dropout = 0;
   double held_out = 0.1;      // the end of the text, for validation
   std::int64_t written = 40;  // tokens the model writes at each look, for people to see
-  std::int64_t seed = 1;
-  std::int64_t look_every = 200;  // steps between looks at the held-out text
-  std::int64_t patience = 0;      // looks without a better loss that end it; 0: never
-  std::int64_t stop_after = 0;    // save and stop after this many steps in all; 0: never
   bool bfloat16 = true;
-  bool resume = false;
 };
 
 inline constexpr double kRateFromNothing = 1e-3;

@@ -6,9 +6,9 @@
 #include <filesystem>
 
 #include "base/digest.h"
-#include "learn/data/characters.h"
 #include "learn/evaluation/curve_chart.h"
 #include "learn/files/language_bundle.h"
+#include "learn/tokenizers/characters.h"
 #include "model/testing/temp_folder.h"
 
 namespace qiao::learn {

@@ -30,7 +30,6 @@ namespace {
 using Chosen = std::vector<std::int64_t>;
 
 constexpr std::size_t kNeuronStep = 32;  // a quantised row comes in blocks of 32
-constexpr std::size_t kTextBytesMax = std::size_t{8} << 20;
 
 // How many of `all` stay, in steps; at least one step, or all of fewer.
 std::size_t staying(double share, std::size_t all, std::size_t step) {
@@ -57,6 +56,17 @@ void keep_layers(std::vector<Chosen>& parts, const Chosen& layers) {
   std::vector<Chosen> kept;
   for (const std::int64_t layer : layers) kept.push_back(parts[static_cast<std::size_t>(layer)]);
   parts = std::move(kept);
+}
+
+// What stays, by its importance.
+void choose(const Importance& importance, const PruneOptions& options, std::vector<Chosen>& heads,
+            std::vector<Chosen>& neurons, Chosen& layers) {
+  heads = chosen_parts(importance.heads, options.heads, options.per_layer, 1);
+  neurons = chosen_parts(importance.neurons, options.inner, options.per_layer, kNeuronStep);
+  if (options.layers == 0) return;
+  layers = most_important(importance.layers, static_cast<std::size_t>(options.layers));
+  keep_layers(heads, layers);
+  keep_layers(neurons, layers);
 }
 
 Status check_options(const PruneOptions& options, std::int64_t layers) {
@@ -125,13 +135,7 @@ Result<EncoderCut> plan_cut(Bundle& bundle, const PruneOptions& options, const E
   QIAO_ASSIGN(const Importance importance,
               importance_of(bundle.model, exam, bundle.tokenizer.pad(), stop));
   EncoderCut cut;
-  cut.heads = chosen_parts(importance.heads, options.heads, options.per_layer, 1);
-  cut.neurons = chosen_parts(importance.neurons, options.inner, options.per_layer, kNeuronStep);
-  if (options.layers > 0) {
-    cut.layers = most_important(importance.layers, static_cast<std::size_t>(options.layers));
-    keep_layers(cut.heads, cut.layers);
-    keep_layers(cut.neurons, cut.layers);
-  }
+  choose(importance, options, cut.heads, cut.neurons, cut.layers);
   if (options.vocabulary) cut.pieces = used_pieces(bundle.tokenizer, exam);
   return cut;
 }
@@ -155,15 +159,14 @@ Status recover(Disk& disk, const PruneOptions& options, Progress& progress,
   if (pruned.task != Task::kTag) {
     QIAO_ASSIGN(answers, ask_teacher(teacher, exam, options.bfloat16 && cpu_has_bfloat16(), stop));
   }
-  const Json base = pruned.card["shrunk"];
-  const Json shrunk = base;
+  const Json shrunk = pruned.card["shrunk"];
   std::error_code ignored;
   std::filesystem::remove_all(made, ignored);
   Finetuner finetuner(disk, train, progress, stop,
                       {std::move(data),
                        dev,
-                       {{"name", base["from"]},
-                        {"sha256", base["sha256"]},
+                       {{"name", shrunk["from"]},
+                        {"sha256", shrunk["sha256"]},
                         {"licence", json_string(teacher.card, "licence").value_or("")}},
                        std::move(pruned),
                        std::move(answers)});
@@ -208,11 +211,8 @@ Result<Json> prune_bundle(Disk& disk, const PruneOptions& options, Progress& pro
   } else {
     QIAO_TRY(save_bundle(disk, made, pruned));
   }
-  QIAO_ASSIGN(const Json told, measure_shrunk(options.bundle, made, dev, stop));
-  QIAO_TRY(note_in_card(disk, made, told));
-  note_shrunk(progress, options.bundle, options.out, told);
-  QIAO_TRY(pass_gate(disk, made, options.out, told["lost"].get<double>(), options.allow_loss));
-  return told;
+  return finish_shrunk(disk, {options.bundle, made, options.out, options.allow_loss}, dev, progress,
+                       stop);
 }
 
 Result<DecoderCut> plan_cut(const LanguageBundle& bundle, const PruneOptions& options,
@@ -220,13 +220,7 @@ Result<DecoderCut> plan_cut(const LanguageBundle& bundle, const PruneOptions& op
   QIAO_ASSIGN(const std::vector<std::int64_t> ids, bundle.codec->encode(text));
   QIAO_ASSIGN(const Importance importance, importance_of(bundle, ids, stop));
   DecoderCut cut;
-  cut.groups = chosen_parts(importance.heads, options.heads, options.per_layer, 1);
-  cut.neurons = chosen_parts(importance.neurons, options.inner, options.per_layer, kNeuronStep);
-  if (options.layers > 0) {
-    cut.layers = most_important(importance.layers, static_cast<std::size_t>(options.layers));
-    keep_layers(cut.groups, cut.layers);
-    keep_layers(cut.neurons, cut.layers);
-  }
+  choose(importance, options, cut.groups, cut.neurons, cut.layers);
   return cut;
 }
 
@@ -249,8 +243,8 @@ Result<Json> prune_decoder(Disk& disk, const PruneOptions& options, Progress& pr
                  "llama.cpp has layers of different widths for llama alone: a qwen2 can lose "
                  "layers, and neurons without --per-layer"};
   }
-  QIAO_ASSIGN(const std::string text, read_gzip_file(options.data, kTextBytesMax));
-  QIAO_ASSIGN(const std::string dev, read_gzip_file(options.dev, kTextBytesMax));
+  QIAO_ASSIGN(const std::string text, read_gzip_file(options.data, kDecoderTextBytesMax));
+  QIAO_ASSIGN(const std::string dev, read_gzip_file(options.dev, kDecoderTextBytesMax));
   QIAO_ASSIGN(const std::string made, begin_unmeasured(disk, options.out));
   QIAO_ASSIGN(const DecoderCut cut, plan_cut(base.bundle, options, text, stop));
   LanguageBundle pruned = cut_decoder(base.bundle, cut);
@@ -269,8 +263,8 @@ Result<Json> prune_decoder(Disk& disk, const PruneOptions& options, Progress& pr
   QIAO_TRY(disk.remove(whole));
   pruned.card["shrunk"]["measured"] = told;
   QIAO_TRY(save_language_bundle(disk, made, pruned));
-  note_shrunk(progress, options.bundle, options.out, told);
-  QIAO_TRY(pass_gate(disk, made, options.out, told["lost"].get<double>(), options.allow_loss));
+  QIAO_TRY(
+      pass_gate(disk, {options.bundle, made, options.out, options.allow_loss}, told, progress));
   return told;
 }
 
@@ -278,9 +272,8 @@ Result<Json> prune_decoder(Disk& disk, const PruneOptions& options, Progress& pr
 
 Result<Json> prune(Disk& disk, const PruneOptions& options, Progress& progress,
                    const std::atomic<bool>& stop) {
-  const bool bundle = disk.exists(options.bundle + "/labels.json");
-  return bundle ? prune_bundle(disk, options, progress, stop)
-                : prune_decoder(disk, options, progress, stop);
+  return is_bundle(disk, options.bundle) ? prune_bundle(disk, options, progress, stop)
+                                         : prune_decoder(disk, options, progress, stop);
 }
 
 }  // namespace qiao::learn

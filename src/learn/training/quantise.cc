@@ -20,7 +20,6 @@ namespace {
 
 constexpr const char* kInt8 = "int8";
 constexpr const char* kDecoderType = "q8_0";
-constexpr std::size_t kDevBytesMax = std::size_t{8} << 20;
 
 Result<Json> quantise_bundle(Disk& disk, const QuantiseOptions& options, Progress& progress,
                              const std::atomic<bool>& stop) {
@@ -38,11 +37,8 @@ Result<Json> quantise_bundle(Disk& disk, const QuantiseOptions& options, Progres
   forget_figures(bundle.card);
   bundle.card["shrunk"] = shrunk_card(options.bundle, sum, "quantise", {{"type", kInt8}});
   QIAO_TRY(save_bundle(disk, made, bundle));
-  QIAO_ASSIGN(const Json told, measure_shrunk(options.bundle, made, dev, stop));
-  QIAO_TRY(note_in_card(disk, made, told));
-  note_shrunk(progress, options.bundle, options.out, told);
-  QIAO_TRY(pass_gate(disk, made, options.out, told["lost"].get<double>(), options.allow_loss));
-  return told;
+  return finish_shrunk(disk, {options.bundle, made, options.out, options.allow_loss}, dev, progress,
+                       stop);
 }
 
 Result<Json> quantise_decoder(Disk& disk, const QuantiseOptions& options, Progress& progress,
@@ -53,14 +49,14 @@ Result<Json> quantise_decoder(Disk& disk, const QuantiseOptions& options, Progre
     return Error{Code::kAlreadyExists, options.out + " is there already"};
   }
   QIAO_ASSIGN(const std::string from, decoder_file(options.bundle));
-  QIAO_ASSIGN(const std::string text, read_gzip_file(options.dev, kDevBytesMax));
+  QIAO_ASSIGN(const std::string text, read_gzip_file(options.dev, kDecoderTextBytesMax));
   const std::string made = unmeasured(options.out);
   if (disk.exists(made)) QIAO_TRY(disk.remove(made));
   const int threads = at::get_num_threads();
   QIAO_TRY(model::quantise_gguf(disk, from, made, type, threads));
   QIAO_ASSIGN(const Json told, measure_shrunk_decoder(from, made, text, threads, stop));
-  note_shrunk(progress, options.bundle, options.out, told);
-  QIAO_TRY(pass_gate(disk, made, options.out, told["lost"].get<double>(), options.allow_loss));
+  QIAO_TRY(
+      pass_gate(disk, {options.bundle, made, options.out, options.allow_loss}, told, progress));
   return told;
 }
 
@@ -68,9 +64,8 @@ Result<Json> quantise_decoder(Disk& disk, const QuantiseOptions& options, Progre
 
 Result<Json> quantise(Disk& disk, const QuantiseOptions& options, Progress& progress,
                       const std::atomic<bool>& stop) {
-  const bool bundle = disk.exists(options.bundle + "/labels.json");
-  return bundle ? quantise_bundle(disk, options, progress, stop)
-                : quantise_decoder(disk, options, progress, stop);
+  return is_bundle(disk, options.bundle) ? quantise_bundle(disk, options, progress, stop)
+                                         : quantise_decoder(disk, options, progress, stop);
 }
 
 }  // namespace qiao::learn

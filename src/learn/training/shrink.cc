@@ -4,7 +4,6 @@
 #include <ATen/Parallel.h>
 
 #include <algorithm>
-#include <cstdio>
 #include <filesystem>
 #include <functional>
 #include <memory>
@@ -16,6 +15,7 @@
 #include "learn/evaluation/served.h"
 #include "learn/evaluation/study.h"
 #include "learn/files/bundle.h"
+#include "learn/files/json_file.h"
 #include "learn/files/model_card.h"
 #include "model/bundle/tag_decoder.h"
 
@@ -119,6 +119,26 @@ Json figures(const Candidate& candidate, bool tags, std::size_t rows) {
           {"p99_ms", percentile(candidate.times, 0.99)}};
 }
 
+// One line for people about what was measured.
+void note_shrunk(Progress& progress, const Shrunk& shrunk, const Json& told) {
+  constexpr double kMebibyte = 1 << 20;
+  const auto share = [](const Json& one) {
+    return fixed_text(100 * one[one.contains("accuracy") ? "accuracy" : "entity_f1"].get<double>(),
+                      2);
+  };
+  const auto mebibytes = [](const Json& one) {
+    return fixed_text(one["bytes"].get<double>() / kMebibyte, 1);
+  };
+  const auto time = [](const Json& one) {
+    return fixed_text(one[one.contains("p50_ms") ? "p50_ms" : "ms_per_token"].get<double>(), 2);
+  };
+  const Json& had = told["before"];
+  const Json& has = told["after"];
+  progress.note(tr(progress.language(), Text::kLearnShrunk,
+                   {last_name(shrunk.from), last_name(shrunk.out), share(had), share(has),
+                    mebibytes(had), mebibytes(has), time(had), time(has)}));
+}
+
 }  // namespace
 
 Result<Json> measure_shrunk(const std::string& before, const std::string& after, const RowFile& dev,
@@ -151,17 +171,28 @@ Result<Json> measure_shrunk(const std::string& before, const std::string& after,
   return told;
 }
 
-Status pass_gate(Disk& disk, const std::string& made, const std::string& out, double lost,
-                 double allowed) {
-  if (allowed < 0 || lost <= allowed) return disk.rename(made, out);
-  const std::string aside = beside(out, ".refused");
+Status pass_gate(Disk& disk, const Shrunk& shrunk, const Json& told, Progress& progress) {
+  note_shrunk(progress, shrunk, told);
+  const double lost = told["lost"].get<double>();
+  if (shrunk.allowed < 0 || lost <= shrunk.allowed) return disk.rename(shrunk.made, shrunk.out);
+  const std::string aside = beside(shrunk.out, ".refused");
   std::error_code ignored;
   fs::remove_all(aside, ignored);
-  QIAO_TRY(disk.rename(made, aside));
+  QIAO_TRY(disk.rename(shrunk.made, aside));
   return Error{Code::kPrecondition, "it lost " + fixed_text(lost, 2) +
-                                        " points on dev, more than " + fixed_text(allowed, 2) +
-                                        ": it is in " + aside +
+                                        " points on dev, more than " +
+                                        fixed_text(shrunk.allowed, 2) + ": it is in " + aside +
                                         "; --allow-loss sets what it may lose"};
+}
+
+Result<Json> finish_shrunk(Disk& disk, const Shrunk& shrunk, const RowFile& dev, Progress& progress,
+                           const std::atomic<bool>& stop) {
+  QIAO_ASSIGN(Json told, measure_shrunk(shrunk.from, shrunk.made, dev, stop));
+  QIAO_ASSIGN(Json card, read_json_file(shrunk.made + "/card.json"));
+  card["shrunk"]["measured"] = told;
+  QIAO_TRY(write_card(disk, shrunk.made, std::move(card)));
+  QIAO_TRY(pass_gate(disk, shrunk, told, progress));
+  return told;
 }
 
 std::string unmeasured(const std::string& out) {
@@ -194,39 +225,9 @@ Json shrunk_card(const std::string& from, const std::string& sha256, const std::
 
 Status add_to_card(Disk& disk, const std::string& folder, const std::string& key,
                    const Json& value) {
-  const std::string path = folder + "/card.json";
-  QIAO_ASSIGN(const std::string text, read_file(path));
-  QIAO_ASSIGN(Json card, parse_json(text));
+  QIAO_ASSIGN(Json card, read_json_file(folder + "/card.json"));
   card[key] = value;
   return write_card(disk, folder, std::move(card));
-}
-
-Status note_in_card(Disk& disk, const std::string& folder, const Json& told) {
-  QIAO_ASSIGN(const std::string text, read_file(folder + "/card.json"));
-  QIAO_ASSIGN(const Json card, parse_json(text));
-  Json shrunk = card.value("shrunk", Json::object());
-  shrunk["measured"] = told;
-  return add_to_card(disk, folder, "shrunk", shrunk);
-}
-
-void note_shrunk(Progress& progress, const std::string& before, const std::string& after,
-                 const Json& told) {
-  constexpr double kMebibyte = 1 << 20;
-  const auto share = [](const Json& one) {
-    return fixed_text(100 * one[one.contains("accuracy") ? "accuracy" : "entity_f1"].get<double>(),
-                      2);
-  };
-  const auto mebibytes = [](const Json& one) {
-    return fixed_text(one["bytes"].get<double>() / kMebibyte, 1);
-  };
-  const auto time = [](const Json& one) {
-    return fixed_text(one[one.contains("p50_ms") ? "p50_ms" : "ms_per_token"].get<double>(), 2);
-  };
-  const Json& had = told["before"];
-  const Json& has = told["after"];
-  progress.note(tr(progress.language(), Text::kLearnShrunk,
-                   {last_name(before), last_name(after), share(had), share(has), mebibytes(had),
-                    mebibytes(has), time(had), time(has)}));
 }
 
 }  // namespace qiao::learn

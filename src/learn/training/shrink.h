@@ -23,11 +23,22 @@ inline constexpr std::size_t kAskedRowsMax = 5000;  // of dev, from its beginnin
 Result<Json> measure_shrunk(const std::string& before, const std::string& after, const RowFile& dev,
                             const std::atomic<bool>& stop);
 
-// The gate of everything that makes a model smaller: gives what stands in `made` its name `out`
-// when it `lost` no more than `allowed` points (negative: any loss is allowed), else moves it to
-// `out`.refused and gives `precondition`. Until then nothing stood under the name `out`.
-Status pass_gate(Disk& disk, const std::string& made, const std::string& out, double lost,
-                 double allowed);
+// A model that was made smaller, and not named yet.
+struct Shrunk {
+  std::string from;
+  std::string made;    // where it stands
+  std::string out;     // what it shall be called
+  double allowed = 1;  // points that it may have lost; negative: any
+};
+
+// The gate of everything that makes a model smaller: tells people one line of what was measured,
+// and gives `made` its name `out` when it lost no more than it may, else moves it to `out`.refused
+// and gives `precondition`. Until then nothing stood under the name `out`.
+Status pass_gate(Disk& disk, const Shrunk& shrunk, const Json& told, Progress& progress);
+// Of a bundle: measures it on `dev`, notes the figures in its card and lets it pass the gate.
+// Returns what measure_shrunk() told.
+Result<Json> finish_shrunk(Disk& disk, const Shrunk& shrunk, const RowFile& dev, Progress& progress,
+                           const std::atomic<bool>& stop);
 
 // Where a shrunk model stands until it has passed: `out`.unmeasured.
 std::string unmeasured(const std::string& out);
@@ -42,11 +53,5 @@ Json shrunk_card(const std::string& from, const std::string& sha256, const std::
 // Sets a key of the card of the bundle in `folder`.
 Status add_to_card(Disk& disk, const std::string& folder, const std::string& key,
                    const Json& value);
-// Adds what was measured to the card of the bundle in `folder`, as `shrunk.measured`.
-Status note_in_card(Disk& disk, const std::string& folder, const Json& told);
-
-// One line for people about what measure_shrunk() told.
-void note_shrunk(Progress& progress, const std::string& before, const std::string& after,
-                 const Json& told);
 
 }  // namespace qiao::learn

@@ -131,13 +131,17 @@ TEST_F(ShrinkTest, ALayerLessRecovers) {
 }
 
 TEST_F(ShrinkTest, WhatDoesNotPassIsNeverUnderItsName) {
-  const auto refused = pass_gate(disk_, folder_ / "teacher", folder_ / "named", 3.5, 1);
+  const Json figures = {{"accuracy", 0.9}, {"bytes", 1}, {"p50_ms", 1}};
+  const Json told = {{"before", figures}, {"after", figures}, {"lost", 3.5}};
+  const auto refused =
+      pass_gate(disk_, {"whole", folder_ / "teacher", folder_ / "named", 1}, told, progress_);
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().code, Code::kPrecondition);
   EXPECT_NE(refused.error().message.find("3.50 points"), std::string::npos);
   EXPECT_FALSE(fs::exists(folder_ / "named"));
   EXPECT_TRUE(fs::exists(folder_ / "named.refused/model.safetensors"));
-  EXPECT_TRUE(pass_gate(disk_, folder_ / "named.refused", folder_ / "named", 3.5, -1));
+  EXPECT_TRUE(pass_gate(disk_, {"whole", folder_ / "named.refused", folder_ / "named", -1}, told,
+                        progress_));
   EXPECT_TRUE(fs::exists(folder_ / "named/model.safetensors"));
 }
 

@@ -26,9 +26,11 @@ double cpu_seconds() {
 
 }  // namespace
 
-StepLoop::StepLoop(Disk& disk, StepOptions options, Learner& learner, Ranks& ranks,
-                   AdamW& optimiser, Progress& progress, const std::atomic<bool>& stop)
+StepLoop::StepLoop(Disk& disk, StepOptions options, std::int64_t tokens, Learner& learner,
+                   Ranks& ranks, AdamW& optimiser, Progress& progress,
+                   const std::atomic<bool>& stop)
     : options_(std::move(options)),
+      tokens_(tokens),
       learner_(learner),
       ranks_(ranks),
       optimiser_(optimiser),
@@ -118,7 +120,7 @@ Result<bool> StepLoop::learn() {
   }
   const double share = warmup_cosine(state_.step, options_.steps, options_.warmup, kRateFloor);
   QIAO_TRY(optimiser_.step(options_.rate * share));
-  progress_.step(state_.step + 1, loss_, options_.batch * options_.tokens);
+  progress_.step(state_.step + 1, loss_, options_.batch * tokens_);
   seconds_ += std::chrono::duration<double>(Clock::now() - begin).count();
   cpu_seconds_ += cpu_seconds() - cpu_begin;
   return true;
@@ -181,7 +183,7 @@ Error StepLoop::ended_by(Error error) {
 
 Json StepLoop::account() const {
   const double seconds = json_number(state_.notes, "seconds").value_or(0) + seconds_;
-  const double tokens = double(state_.step * options_.batch * options_.tokens);
+  const double tokens = double(state_.step * options_.batch * tokens_);
   return {{"options", state_.identity},
           {"steps", state_.step},
           {"best_step", state_.notes["best_step"]},

@@ -37,9 +37,8 @@ class Learner {
 };
 
 struct StepOptions {
-  std::string out;          // the bundle's folder; must not exist
-  std::int64_t batch = 0;   // rows of a step
-  std::int64_t tokens = 0;  // of one row, for the speed
+  std::string out;         // the bundle's folder; must not exist
+  std::int64_t batch = 0;  // rows of a step
   std::int64_t steps = 2000;
   double rate = 0;  // highest; falls to a tenth
   std::int64_t warmup = 100;
@@ -50,15 +49,16 @@ struct StepOptions {
   bool resume = false;
 };
 
-// The steps of a pre-training: gradients (of all ranks), clipping and AdamW, warm-up and cosine,
-// looks that keep the best state, early stop, saving, stopping and exact resume. With several
-// ranks each does every step; only the first looks, keeps and saves.
+// The steps of a pre-training: rows of `tokens` each (for the speed), gradients (of all ranks),
+// clipping and AdamW, warm-up and cosine, looks that keep the best state, early stop, saving,
+// stopping and exact resume. With several ranks each does every step; only the first looks, keeps
+// and saves.
 //
 // One thread at a time. The referenced must outlive it.
 class StepLoop {
  public:
-  StepLoop(Disk& disk, StepOptions options, Learner& learner, Ranks& ranks, AdamW& optimiser,
-           Progress& progress, const std::atomic<bool>& stop);
+  StepLoop(Disk& disk, StepOptions options, std::int64_t tokens, Learner& learner, Ranks& ranks,
+           AdamW& optimiser, Progress& progress, const std::atomic<bool>& stop);
 
   // Until all steps are done or patience is at an end; then the best state is in folder().
   // `identity`: what must be the same for a saved state to be this run's. `cancelled` when stopped,
@@ -83,6 +83,7 @@ class StepLoop {
   void note_seconds();
 
   StepOptions options_;
+  std::int64_t tokens_;  // of one row
   Learner& learner_;
   Ranks& ranks_;
   AdamW& optimiser_;

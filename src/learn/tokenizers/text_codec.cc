@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "learn/data/text_codec.h"
+#include "learn/tokenizers/text_codec.h"
 
 #include <filesystem>
 #include <set>
 #include <utility>
 
 #include "base/json.h"
-#include "learn/data/json_file.h"
+#include "learn/files/json_file.h"
 #include "learn/tokenizers/bpe_codec.h"
 #include "learn/tokenizers/unigram_codec.h"
 #include "learn/tokenizers/wordpiece_codec.h"

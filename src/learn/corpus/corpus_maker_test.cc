@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "learn/data/corpus_maker.h"
+#include "learn/corpus/corpus_maker.h"
 
 #include <gtest/gtest.h>
 
@@ -9,7 +9,7 @@
 
 #include "base/digest.h"
 #include "base/random.h"
-#include "learn/data/record_blocks.h"
+#include "learn/corpus/record_blocks.h"
 #include "learn/data/token_folder.h"
 #include "model/testing/temp_folder.h"
 

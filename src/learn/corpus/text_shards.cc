@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "learn/data/text_shards.h"
+#include "learn/corpus/text_shards.h"
 
 #include <algorithm>
 #include <cstdio>

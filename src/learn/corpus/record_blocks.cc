@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "learn/data/record_blocks.h"
+#include "learn/corpus/record_blocks.h"
 
 #include <algorithm>
 #include <utility>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "learn/data/corpus_maker.h"
+#include "learn/corpus/corpus_maker.h"
 
 #include <algorithm>
 #include <chrono>
@@ -11,10 +11,10 @@
 #include "base/digest.h"
 #include "base/i18n.h"
 #include "base/random.h"
-#include "learn/data/in_order.h"
-#include "learn/data/json_file.h"
-#include "learn/data/text_shards.h"
+#include "learn/corpus/in_order.h"
+#include "learn/corpus/text_shards.h"
 #include "learn/data/token_folder.h"
+#include "learn/files/json_file.h"
 #include "learn/training/seeds.h"
 
 namespace qiao::learn {
@@ -161,8 +161,7 @@ class CorpusMaker {
       QIAO_TRY(seen_file_.open(0, seen_));
       return spool_.open(std::vector<std::uint64_t>(spool_files_));
     }
-    QIAO_ASSIGN(const std::string text, read_file(path));
-    QIAO_ASSIGN(const Json state, parse_json(text));
+    QIAO_ASSIGN(const Json state, read_json_file(path));
     if (state.value("identity", Json()) != identity()) {
       return Error{Code::kPrecondition,
                    partial_ +

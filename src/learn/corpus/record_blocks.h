@@ -12,8 +12,8 @@
 #include <vector>
 
 #include "base/result.h"
-#include "learn/data/byte_stream.h"
-#include "learn/data/text_files.h"
+#include "learn/corpus/byte_stream.h"
+#include "learn/corpus/text_files.h"
 
 namespace qiao::learn {
 

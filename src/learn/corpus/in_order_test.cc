@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "learn/data/in_order.h"
+#include "learn/corpus/in_order.h"
 
 #include <gtest/gtest.h>
 

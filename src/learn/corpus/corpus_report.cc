@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "learn/data/corpus_report.h"
+#include "learn/corpus/corpus_report.h"
 
 #include <utility>
 

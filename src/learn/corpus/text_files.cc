@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "learn/data/text_files.h"
+#include "learn/corpus/text_files.h"
 
 #include <algorithm>
 #include <array>

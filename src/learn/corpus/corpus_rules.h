@@ -10,8 +10,8 @@
 #include "base/i18n.h"
 #include "base/json.h"
 #include "base/language.h"
-#include "learn/data/record_blocks.h"
-#include "learn/data/seen_texts.h"
+#include "learn/corpus/record_blocks.h"
+#include "learn/corpus/seen_texts.h"
 #include "text/clean.h"
 
 namespace qiao::learn {

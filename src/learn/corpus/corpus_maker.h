@@ -9,7 +9,7 @@
 #include "base/disk.h"
 #include "base/json.h"
 #include "learn/commands/progress.h"
-#include "learn/data/corpus_report.h"
+#include "learn/corpus/corpus_report.h"
 
 namespace qiao::learn {
 

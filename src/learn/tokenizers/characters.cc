@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "learn/data/characters.h"
+#include "learn/tokenizers/characters.h"
 
 #include <set>
 #include <utility>

@@ -6,7 +6,7 @@
 #include <string>
 
 #include "base/json.h"
-#include "learn/data/corpus_rules.h"
+#include "learn/corpus/corpus_rules.h"
 
 namespace qiao::learn {
 

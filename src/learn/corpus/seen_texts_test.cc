@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "learn/data/seen_texts.h"
+#include "learn/corpus/seen_texts.h"
 
 #include <gtest/gtest.h>
 

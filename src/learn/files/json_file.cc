@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "learn/data/json_file.h"
+#include "learn/files/json_file.h"
 
 #include <utility>
 

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "base/disk.h"
-#include "learn/data/characters.h"
+#include "learn/tokenizers/characters.h"
 #include "model/gguf/gguf_writer.h"
 #include "model/llama/token_codec.h"
 

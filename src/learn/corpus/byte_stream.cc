@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "learn/data/byte_stream.h"
+#include "learn/corpus/byte_stream.h"
 
 #include <zstd.h>
 
