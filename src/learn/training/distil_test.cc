@@ -8,12 +8,13 @@
 
 #include "learn/files/bundle.h"
 #include "learn/testing/letters.h"
+#include "learn/testing/training_test.h"
 #include "learn/training/teacher.h"
 
 namespace qiao::learn {
 namespace {
 
-class DistilTest : public ::testing::Test {
+class DistilTest : public testing::TrainingTest {
  protected:
   void SetUp() override {
     testing::write_letters_base(folder_, 3);
@@ -41,11 +42,6 @@ class DistilTest : public ::testing::Test {
     const Exam exam = make_exam(rows, teacher.task, teacher.tokenizer, teacher.labels, 16);
     return make_batch(exam.examples, {0, 1, 2, 3}, exam.task, teacher.tokenizer.pad());
   }
-
-  testing::TempFolder folder_;
-  SystemDisk disk_;
-  Progress progress_{Language::kEnglish, false};
-  std::atomic<bool> stop_{false};
 };
 
 TEST_F(DistilTest, AStudentOfOneLayerAnswersAsItsTeacher) {

@@ -5,17 +5,15 @@
 
 #include <filesystem>
 
-#include "base/digest.h"
 #include "learn/evaluation/evaluate.h"
 #include "learn/files/bundle.h"
 #include "learn/testing/letters.h"
+#include "learn/testing/training_test.h"
 
 namespace qiao::learn {
 namespace {
 
-using testing::TempFolder;
-
-class FinetuneTest : public ::testing::Test {
+class FinetuneTest : public testing::TrainingTest {
  protected:
   void SetUp() override { testing::write_letters_base(folder_, 1); }
 
@@ -24,15 +22,6 @@ class FinetuneTest : public ::testing::Test {
   Result<Json> run(const FinetuneOptions& options) {
     return finetune(disk_, options, progress_, stop_);
   }
-
-  std::string weights_of_bundle(const std::string& name) {
-    return sha256_file_hex(folder_ / (name + "/model.safetensors")).value_or("none");
-  }
-
-  TempFolder folder_;
-  SystemDisk disk_;
-  Progress progress_{Language::kEnglish, false};
-  std::atomic<bool> stop_{false};
 };
 
 TEST_F(FinetuneTest, LearnsLabelsAndTheBundleSaysTheSame) {
@@ -101,8 +90,8 @@ TEST_F(FinetuneTest, TheSameSeedGivesTheSameBytes) {
   FinetuneOptions other = options("three");
   other.seed = 2;
   ASSERT_TRUE(run(other));
-  EXPECT_EQ(weights_of_bundle("one"), weights_of_bundle("two"));
-  EXPECT_NE(weights_of_bundle("one"), weights_of_bundle("three"));
+  EXPECT_EQ(sum("one"), sum("two"));
+  EXPECT_NE(sum("one"), sum("three"));
 }
 
 TEST_F(FinetuneTest, TheBestOfSeedsIsKept) {
@@ -127,13 +116,13 @@ TEST_F(FinetuneTest, SeedsGoOnWhereTheyStopped) {
   wanted.seeds = 2;
   FinetuneOptions first = options("bundle.seed1");
   ASSERT_TRUE(run(first));
-  const std::string kept = weights_of_bundle("bundle.seed1");
+  const std::string kept = sum("bundle.seed1");
   wanted.resume = true;
   const auto card = run(wanted);
   ASSERT_TRUE(card) << card.error().message;
   EXPECT_EQ((*card)["seeds"].size(), 2U);
   if ((*card)["options"]["seed"] == 1) {
-    EXPECT_EQ(weights_of_bundle("bundle"), kept);
+    EXPECT_EQ(sum("bundle"), kept);
   }
 }
 
@@ -176,7 +165,7 @@ TEST_F(FinetuneTest, AResumedRunEndsAsAnUnbrokenOne) {
   again.stop_after = 0;
   const auto resumed = run(again);
   ASSERT_TRUE(resumed) << resumed.error().message;
-  EXPECT_EQ(weights_of_bundle("unbroken"), weights_of_bundle("broken"));
+  EXPECT_EQ(sum("unbroken"), sum("broken"));
 }
 
 TEST_F(FinetuneTest, ARateTooHighIsToldAndLeavesNoBundle) {

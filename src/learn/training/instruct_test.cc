@@ -6,6 +6,7 @@
 #include "base/digest.h"
 #include "learn/data/conversations.h"
 #include "learn/testing/chat_letters.h"
+#include "learn/testing/training_test.h"
 #include "model/open_model.h"
 
 namespace qiao::learn {
@@ -13,10 +14,9 @@ namespace {
 
 using testing::chance_decoder;
 using testing::ChatLetters;
-using testing::TempFolder;
 using testing::tiny_shape;
 
-class Instruct : public ::testing::Test {
+class Instruct : public testing::TrainingTest {
  protected:
   void SetUp() override {
 #ifndef QIAO_TEST_GGUF
@@ -74,11 +74,6 @@ class Instruct : public ::testing::Test {
     const auto generated = generate_and_wait(**model, request);
     return generated ? generated->text : generated.error().message;
   }
-
-  TempFolder folder_;
-  SystemDisk disk_;
-  Progress progress_{Language::kEnglish, false};
-  std::atomic<bool> stop_{false};
 };
 
 TEST_F(Instruct, TeachesAnswersThatTheServedModelGives) {

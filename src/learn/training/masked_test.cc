@@ -3,16 +3,14 @@
 
 #include <gtest/gtest.h>
 
-#include "base/digest.h"
 #include "learn/models/masked_model.h"
 #include "learn/testing/letters.h"
+#include "learn/testing/training_test.h"
 
 namespace qiao::learn {
 namespace {
 
-using testing::TempFolder;
-
-class MaskedTest : public ::testing::Test {
+class MaskedTest : public testing::TrainingTest {
  protected:
   void SetUp() override {
     std::string text;
@@ -41,14 +39,7 @@ class MaskedTest : public ::testing::Test {
   Result<Json> run(const MaskedOptions& options) {
     return pretrain_masked(disk_, options, progress_, stop_, ranks_);
   }
-  std::string sum(const std::string& name) {
-    return sha256_file_hex(folder_ / (name + "/model.safetensors")).value_or("none");
-  }
 
-  TempFolder folder_;
-  SystemDisk disk_;
-  Progress progress_{Language::kEnglish, false};
-  std::atomic<bool> stop_{false};
   Ranks ranks_;
 };
 

@@ -5,19 +5,17 @@
 
 #include <filesystem>
 
-#include "base/digest.h"
 #include "learn/evaluation/curve_chart.h"
 #include "learn/files/language_bundle.h"
+#include "learn/testing/training_test.h"
 #include "learn/tokenizers/characters.h"
 #include "model/testing/temp_folder.h"
 
 namespace qiao::learn {
 namespace {
 
-using testing::TempFolder;
-
 // A text in which each character is told by the two before it.
-class PretrainTest : public ::testing::Test {
+class PretrainTest : public testing::TrainingTest {
  protected:
   void SetUp() override {
     std::string text;
@@ -44,14 +42,6 @@ class PretrainTest : public ::testing::Test {
   Result<Json> run(const PretrainOptions& options) {
     return pretrain(disk_, options, progress_, stop_);
   }
-  std::string sum(const std::string& name) {
-    return sha256_file_hex(folder_ / (name + "/model.safetensors")).value_or("none");
-  }
-
-  TempFolder folder_;
-  SystemDisk disk_;
-  Progress progress_{Language::kEnglish, false};
-  std::atomic<bool> stop_{false};
 };
 
 TEST_F(PretrainTest, LearnsATextThatRepeatsAndWritesIt) {

@@ -12,7 +12,7 @@
 namespace qiao::learn {
 namespace {
 
-using testing::TempFolder;
+using qiao::testing::TempFolder;
 
 // Texts that count on from each other, in files of 100 tokens.
 std::string make_token_folder(Disk& disk, const std::string& path) {

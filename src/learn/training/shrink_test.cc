@@ -8,6 +8,7 @@
 #include "learn/files/bundle.h"
 #include "learn/models/encoder_cut.h"
 #include "learn/testing/letters.h"
+#include "learn/testing/training_test.h"
 #include "learn/training/importance.h"
 #include "learn/training/prune.h"
 #include "learn/training/quantise.h"
@@ -19,7 +20,7 @@ namespace {
 namespace fs = std::filesystem;
 
 // A trained classifier of letters with four heads and 64 neurons in each of two layers.
-class ShrinkTest : public ::testing::Test {
+class ShrinkTest : public testing::TrainingTest {
  protected:
   void SetUp() override {
     testing::write_letters_base(folder_, 2, 32, 64, 4);
@@ -61,11 +62,6 @@ class ShrinkTest : public ::testing::Test {
           << row.text;
     }
   }
-
-  testing::TempFolder folder_;
-  SystemDisk disk_;
-  Progress progress_{Language::kEnglish, false};
-  std::atomic<bool> stop_{false};
 };
 
 TEST_F(ShrinkTest, EightBitsAnswerAlikeAndTakeAQuarter) {
