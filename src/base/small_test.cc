@@ -2,6 +2,8 @@
 // The small parts of base: result, clock, random, i18n, metrics, logging.
 #include <gtest/gtest.h>
 
+#include <cstdlib>
+#include <filesystem>
 #include <set>
 
 #include "base/clock.h"
@@ -10,6 +12,7 @@
 #include "base/metrics.h"
 #include "base/random.h"
 #include "base/result.h"
+#include "base/scratch_folder.h"
 #include "base/testing/manual_clock.h"
 #include "base/testing/manual_executor.h"
 
@@ -157,6 +160,26 @@ TEST(ManualExecutor, TimersFireInOrderWhileTheClockMoves) {
   executor.advance_ms(100);
   EXPECT_EQ(seen, (std::vector<std::int64_t>{1'010, 1'015, 1'020}));
   EXPECT_EQ(clock.wall_ms(), 1'100);
+}
+
+TEST(ScratchFolder, GoesWithWhatIsInIt) {
+  std::string path;
+  {
+    const ScratchFolder folder;
+    path = folder.path();
+    EXPECT_FALSE(std::filesystem::exists(path));
+    std::filesystem::create_directories(path + "/inner");
+  }
+  EXPECT_FALSE(std::filesystem::exists(path));
+}
+
+// Whoever makes the folder gets the error.
+TEST(ScratchFolder, ATemporaryFolderThatIsNotThereThrowsNothing) {
+  const char* before = std::getenv("TMPDIR");
+  const std::string kept = before == nullptr ? "" : before;
+  ::setenv("TMPDIR", "/nowhere/at/all", 1);
+  EXPECT_NO_THROW(ScratchFolder());
+  before == nullptr ? ::unsetenv("TMPDIR") : ::setenv("TMPDIR", kept.c_str(), 1);
 }
 
 }  // namespace

@@ -2,12 +2,12 @@
 #include "cli/bench/server_bench.h"
 
 #include <atomic>
-#include <filesystem>
 #include <mutex>
 #include <thread>
 
 #include "base/clock.h"
 #include "base/random.h"
+#include "base/scratch_folder.h"
 #include "cli/bench/quantiles.h"
 #include "server/app.h"
 #include "server/config.h"
@@ -17,24 +17,6 @@ namespace {
 
 constexpr std::int64_t kRequestMs = 10'000;
 constexpr const char* kSubject = "bench.reply";
-
-// A folder that goes with the object.
-class TemporaryFolder {
- public:
-  TemporaryFolder()
-      : path_((std::filesystem::temp_directory_path() / ("qiao-bench-" + random_hex(6))).string()) {
-  }
-  ~TemporaryFolder() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
-  TemporaryFolder(const TemporaryFolder&) = delete;
-  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
-  [[nodiscard]] const std::string& path() const { return path_; }
-
- private:
-  std::string path_;
-};
 
 // What all threads of a measurement found, and the first thing that went wrong.
 class Findings {
@@ -95,7 +77,7 @@ Result<std::unique_ptr<App>> start_server(const std::string& data, bool fsync) {
 }  // namespace
 
 Result<Json> bench_reply(const Session&, const ServerBenchOptions& options) {
-  const TemporaryFolder folder;
+  const ScratchFolder folder;
   const std::string data = options.data.empty() ? folder.path() : options.data;
   QIAO_ASSIGN(const std::unique_ptr<App> app, start_server(data, options.fsync));
   const Client client({app->url(), app->key()});

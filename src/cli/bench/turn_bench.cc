@@ -6,6 +6,7 @@
 #include <mutex>
 #include <utility>
 
+#include "base/scratch_folder.h"
 #include "broker/streams.h"
 #include "cli/bench/bench_load.h"
 #include "cli/bench/bench_rig.h"
@@ -32,22 +33,15 @@ constexpr std::int64_t kStopGraceMs = 5'000;
 // A folder with the flow's files, removed with the object.
 class FlowFiles {
  public:
-  FlowFiles()
-      : path_(std::filesystem::temp_directory_path() / ("qiao-bench-flow-" + random_hex(8))) {
-    std::filesystem::create_directories(path_);
-    std::ofstream(path_ / "flow.yaml") << kFlow;
-    std::ofstream(path_ / "prompt.md") << kPrompt;
+  FlowFiles() {
+    std::filesystem::create_directories(path());
+    std::ofstream(path() + "/flow.yaml") << kFlow;
+    std::ofstream(path() + "/prompt.md") << kPrompt;
   }
-  ~FlowFiles() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
-  FlowFiles(const FlowFiles&) = delete;
-  FlowFiles& operator=(const FlowFiles&) = delete;
-  [[nodiscard]] std::string path() const { return path_.string(); }
+  [[nodiscard]] const std::string& path() const { return folder_.path(); }
 
  private:
-  std::filesystem::path path_;
+  ScratchFolder folder_;
 };
 
 // Who waits for the reply of which conversation.

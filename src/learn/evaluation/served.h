@@ -6,9 +6,9 @@
 #include <string>
 #include <vector>
 
+#include "base/scratch_folder.h"
 #include "learn/data/rows.h"
 #include "learn/evaluation/metrics.h"
-#include "learn/files/scratch_folder.h"
 #include "model/bundle/text_head.h"
 #include "model/model.h"
 

@@ -12,7 +12,7 @@
 #include <fstream>
 
 #include "base/disk.h"
-#include "learn/files/scratch_folder.h"
+#include "base/scratch_folder.h"
 
 namespace qiao::learn {
 namespace {

@@ -6,15 +6,17 @@
 
 #include "base/random.h"
 
-namespace qiao::learn {
+namespace qiao {
 
-// The path of a folder among the temporary ones, which does not exist yet. What is there goes with
-// it.
+// The path of a folder among the temporary ones (in the working folder when TMPDIR names none),
+// which does not exist yet. What is there goes with the object.
 class ScratchFolder {
  public:
-  ScratchFolder()
-      : path_((std::filesystem::temp_directory_path() / ("qiao-" + random_hex(kNameBytes)))
-                  .string()) {}
+  ScratchFolder() {
+    std::error_code fault;
+    const std::filesystem::path above = std::filesystem::temp_directory_path(fault);
+    path_ = (above / ("qiao-" + random_hex(kNameBytes))).string();
+  }
   ~ScratchFolder() {
     std::error_code ignored;
     std::filesystem::remove_all(path_, ignored);
@@ -28,4 +30,4 @@ class ScratchFolder {
   std::string path_;
 };
 
-}  // namespace qiao::learn
+}  // namespace qiao
