@@ -20,21 +20,21 @@ LlamaScheduler::Bounds bounds_for(const ModelOptions& options, const llama_model
   bounds.slots = static_cast<std::size_t>(options.slots);
   bounds.cells = static_cast<std::size_t>(options.context_tokens);
   bounds.sharable = !llama_model_is_recurrent(&weights) && !llama_model_is_hybrid(&weights);
+  bounds.threads = threads_of(options);
   const std::size_t running = bounds.slots + 1;  // an urgent one more
   const std::size_t kept = bounds.sharable ? bounds.slots * kKeptPerSlot + kPinned : 0;
   bounds.sequences = std::min(running + kept, kSequencesMax);
   return bounds;
 }
 
-Result<LlamaRun> make_chat_run(const ModelOptions& options, llama_model& weights,
-                               const LlamaScheduler::Bounds& bounds) {
+Result<LlamaRun> make_chat_run(llama_model& weights, const LlamaScheduler::Bounds& bounds) {
   auto parameters = llama_context_default_params();
   parameters.n_ctx = static_cast<std::uint32_t>(bounds.cells);
   parameters.n_batch = LlamaScheduler::kBatchTokens;
   parameters.n_ubatch = LlamaScheduler::kBatchTokens;
   parameters.n_seq_max = static_cast<std::uint32_t>(bounds.sequences);
   parameters.kv_unified = true;  // sequences share cells
-  return make_run(weights, parameters, threads_of(options));
+  return make_run(weights, parameters, bounds.threads);
 }
 
 Status check_chat(const ModelOptions& options, const llama_model& weights) {
@@ -54,7 +54,7 @@ Result<std::shared_ptr<LocalModel>> LlamaModel::open(const ModelOptions& options
   QIAO_ASSIGN(auto weights, load_weights(files.take_weights(), options.path));
   QIAO_TRY(check_chat(options, *weights));
   const auto bounds = bounds_for(options, *weights);
-  QIAO_ASSIGN(auto run, make_chat_run(options, *weights, bounds));
+  QIAO_ASSIGN(auto run, make_chat_run(*weights, bounds));
   if (files.adapter() >= 0) {
     QIAO_TRY(use_adapter(*weights, *run.context, files.take_adapter(), options.adapter));
   }

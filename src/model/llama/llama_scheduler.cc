@@ -10,6 +10,8 @@ namespace {
 
 // Of one step: fewer waste the weights' way through the caches, more gain nothing.
 constexpr std::size_t kPromptTokensMin = 32;
+// A prompt alone is read a tenth faster in larger parts, and keeps nobody waiting.
+constexpr std::size_t kPromptTokensAlone = 64;
 constexpr std::size_t kPromptTokensMax = LlamaScheduler::kBatchTokens;
 // A step this small says nothing about the speed of large ones.
 constexpr std::int32_t kMeasuredTokensMin = 32;
@@ -48,6 +50,7 @@ LlamaScheduler::LlamaScheduler(std::string name, llama_context& context, const B
       bounds_(bounds),
       clock_(clock),
       sequences_(llama_get_memory(&context), bounds.sequences, bounds.cells, bounds.sharable),
+      threads_(bounds.threads),
       batch_(kBatchTokens, static_cast<std::int32_t>(bounds.sequences),
              llama_vocab_n_tokens(&vocab_)) {}
 
@@ -80,13 +83,18 @@ void LlamaScheduler::step() {
   admit();
   fill_batch();
   if (batch_.size() == 0) return;
+  const int threads = threads_.next(clock_.steady_us());
+  llama_set_n_threads(&context_, threads, threads);
   const auto start_us = clock_.steady_us();
+  const auto cpu_us = process_cpu_us();
   if (auto done = decode(); !done) {
     while (!running_.empty()) end(running_.begin(), done.error());
     sequences_.forget_idle();
     return;
   }
-  note_speed(clock_.steady_us() - start_us);
+  const auto end_us = clock_.steady_us();
+  threads_.note(end_us, process_cpu_us() - cpu_us);
+  note_speed(end_us - start_us);
   for (auto at = running_.begin(); at != running_.end();) take_output(at++);
 }
 
@@ -166,18 +174,21 @@ void LlamaScheduler::fill_batch() {
     if (!batch_.add(running.next, position, running.sequence, true)) continue;
     running.row = batch_.size() - 1;
   }
-  std::size_t budget = kPromptTokensMin;  // until the speed is known
-  if (token_us_ > 0) {
-    const auto timely = static_cast<std::size_t>(kStepMs * 1000 / token_us_);
-    budget = std::clamp(timely, kPromptTokensMin, kPromptTokensMax);
-  }
-  budget = std::min(budget, static_cast<std::size_t>(batch_.room()));
+  auto budget = std::min(prompt_tokens_in_time(), static_cast<std::size_t>(batch_.room()));
   for (auto& running : running_) {
     if (!running.reading()) continue;
     const auto tokens = std::min(budget, running.answer.request.prompt.size() - running.read);
     add_prompt(running, tokens);
     budget -= tokens;
   }
+}
+
+std::size_t LlamaScheduler::prompt_tokens_in_time() const {
+  const bool alone = running_.size() == 1 && waiting_.empty();
+  const auto least = alone ? kPromptTokensAlone : kPromptTokensMin;
+  if (token_us_ == 0) return least;  // until the speed is known
+  const auto timely = static_cast<std::size_t>(kStepMs * 1000 / token_us_);
+  return std::clamp(timely, least, kPromptTokensMax);
 }
 
 void LlamaScheduler::add_prompt(Running& running, std::size_t tokens) {

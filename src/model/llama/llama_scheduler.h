@@ -10,13 +10,15 @@
 #include "base/clock.h"
 #include "model/llama/llama_request.h"
 #include "model/llama/llama_sequences.h"
+#include "model/llama/step_threads.h"
 
 namespace qiao::model {
 
 // Writes many answers side by side with one llama.cpp context. Each step() decodes one batch: the
 // next token of every running answer, then as much of the prompts that wait to be read as takes
-// about kStepMs, one prompt after another, the most urgent first. So first tokens come one by one
-// instead of all at the end, and nothing urgent is stuck behind a long prompt. A beginning that
+// about kStepMs (more when nobody else waits), one prompt after another, the most urgent first. So
+// first tokens come one by one instead of all at the end, and nothing urgent is stuck behind a long
+// prompt. A beginning that
 // lies in the context's memory already is not decoded again, and a request whose beginning is
 // being decoded for another one waits for that.
 //
@@ -41,6 +43,7 @@ class LlamaScheduler {
     std::size_t sequences = 2;  // that the context was made with
     std::size_t cells = 0;      // of the context
     bool sharable = true;       // see LlamaSequences
+    int threads = 1;            // of a step, at most
   };
 
   // `context` and `clock` must outlive it.
@@ -79,6 +82,7 @@ class LlamaScheduler {
   void start(std::list<Answer>::iterator answer, LlamaSequences::Match match);
   void fill_batch();
   void add_prompt(Running& running, std::size_t tokens);
+  [[nodiscard]] std::size_t prompt_tokens_in_time() const;
   Status decode();
   void note_speed(std::int64_t spent_us);
   void take_output(RunningList::iterator at);
@@ -92,6 +96,7 @@ class LlamaScheduler {
   const Bounds bounds_;
   const Clock& clock_;
   LlamaSequences sequences_;
+  StepThreads threads_;
   LlamaBatch batch_;
   std::list<Answer> waiting_;  // most urgent first, then in order of arrival
   RunningList running_;        // the same

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "model/llama/step_threads.h"
+
+#include <time.h>
+
+#include <algorithm>
+#include <cmath>
+#include <thread>
+#include <utility>
+#include <vector>
+
+namespace qiao::model {
+namespace {
+
+// Below: a thread lost its core. At or above the second: a core is free.
+constexpr double kServedPoorly = 0.75;
+constexpr double kServedWell = 0.9;
+
+std::int64_t now_of(clockid_t clock) {
+  timespec time{};
+  if (::clock_gettime(clock, &time) != 0) return 0;
+  return std::int64_t{time.tv_sec} * 1'000'000 + time.tv_nsec / 1000;
+}
+
+// Computes for kTrialUs; returns the processor time it was given.
+std::int64_t compute() {
+  const auto cpu_us = now_of(CLOCK_THREAD_CPUTIME_ID);
+  const auto until_us = now_of(CLOCK_MONOTONIC) + StepThreads::kTrialUs;
+  while (now_of(CLOCK_MONOTONIC) < until_us) {
+  }
+  return now_of(CLOCK_THREAD_CPUTIME_ID) - cpu_us;
+}
+
+}  // namespace
+
+StepThreads::StepThreads(int most, Served served)
+    : most_(std::max(most, 1)),
+      served_(std::move(served)),
+      count_(most_),
+      begun_us_(-kPauseUs),
+      ended_us_(-kPauseUs) {}
+
+int StepThreads::next(std::int64_t now_us) {
+  const bool paused = now_us - ended_us_ >= kPauseUs;
+  if (paused && most_ > 1) {
+    count_ = std::clamp(static_cast<int>(std::lround(std::floor(served_(most_) * most_ + 0.25))), 1,
+                        most_);
+    try_after_us_ = kTryAfterMinUs;
+    try_at_us_ = now_us + try_after_us_;
+  } else if (count_ < most_ && now_us >= try_at_us_) {
+    const bool free = served_(count_ + 1) >= kServedWell;
+    count_ += free ? 1 : 0;
+    try_after_us_ = free ? kTryAfterMinUs : std::min(2 * try_after_us_, kTryAfterMaxUs);
+    try_at_us_ = now_us + try_after_us_;
+  }
+  begun_us_ = now_us;
+  return count_;
+}
+
+void StepThreads::note(std::int64_t now_us, std::int64_t cpu_us) {
+  const auto wall_us = now_us - begun_us_;
+  ended_us_ = now_us;
+  const auto wanted_us = static_cast<double>(wall_us) * count_;
+  if (count_ == 1 || static_cast<double>(cpu_us) >= kServedPoorly * wanted_us) return;
+  --count_;
+  try_at_us_ = now_us + try_after_us_;
+}
+
+double StepThreads::served_now(int threads) {
+  std::vector<std::int64_t> given(static_cast<std::size_t>(threads), 0);
+  std::vector<std::thread> others;
+  others.reserve(given.size());
+  for (std::size_t i = 1; i < given.size(); ++i) {
+    others.emplace_back([&slot = given[i]] { slot = compute(); });
+  }
+  given[0] = compute();
+  std::int64_t sum = given[0];
+  for (std::size_t i = 1; i < given.size(); ++i) {
+    others[i - 1].join();
+    sum += given[i];
+  }
+  return static_cast<double>(sum) / (static_cast<double>(kTrialUs) * threads);
+}
+
+std::int64_t process_cpu_us() {
+  return now_of(CLOCK_PROCESS_CPUTIME_ID);
+}
+
+}  // namespace qiao::model

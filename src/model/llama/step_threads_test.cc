@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "model/llama/step_threads.h"
+
+#include <gtest/gtest.h>
+
+namespace qiao::model {
+namespace {
+
+// Threads of a model on a made-up machine.
+class StepThreadsTest : public testing::Test {
+ protected:
+  static constexpr std::int64_t kStepUs = 100'000;
+
+  // One step, in which each thread had `free_cores_` ÷ threads of its time; returns its threads.
+  int step() {
+    const int threads = threads_.next(now_us_);
+    now_us_ += kStepUs;
+    const double share = std::min(1.0, free_cores_ / threads);
+    threads_.note(now_us_, static_cast<std::int64_t>(share * threads * kStepUs));
+    return threads;
+  }
+  void steps(int count) {
+    for (int i = 0; i < count; ++i) step();
+  }
+
+  double free_cores_ = 4;
+  int trials_ = 0;
+  std::int64_t now_us_ = 0;
+  StepThreads threads_{4, [this](int threads) {
+                         ++trials_;
+                         return std::min(1.0, free_cores_ / threads);
+                       }};
+};
+
+TEST_F(StepThreadsTest, HasAllWhileTheMachineIsFree) {
+  for (int i = 0; i < 50; ++i) EXPECT_EQ(step(), 4);
+  EXPECT_EQ(trials_, 1) << "one before the first step";
+}
+
+TEST_F(StepThreadsTest, BeginsWithTheCoresThatAreFree) {
+  free_cores_ = 2;
+  EXPECT_EQ(step(), 2);
+}
+
+TEST_F(StepThreadsTest, NeverHasNone) {
+  free_cores_ = 0.1;
+  for (int i = 0; i < 20; ++i) EXPECT_EQ(step(), 1);
+}
+
+TEST_F(StepThreadsTest, GivesUpThoseThatAreNotServed) {
+  step();
+  free_cores_ = 1;
+  steps(3);
+  EXPECT_EQ(step(), 1);
+}
+
+TEST_F(StepThreadsTest, TakesThemBackWhenCoresAreFreeAgain) {
+  free_cores_ = 1;
+  EXPECT_EQ(step(), 1);
+  free_cores_ = 4;
+  steps(12);
+  EXPECT_EQ(step(), 4);
+}
+
+TEST_F(StepThreadsTest, TriesMoreAndMoreSeldomWhileNoCoreIsFree) {
+  free_cores_ = 1;
+  step();
+  trials_ = 0;
+  steps(10);
+  EXPECT_EQ(trials_, 2) << "in the first second";
+  steps(400);
+  trials_ = 0;
+  steps(400);
+  EXPECT_EQ(trials_, 10) << "in 40 seconds";
+}
+
+TEST_F(StepThreadsTest, LooksAnewAfterAPause) {
+  step();
+  free_cores_ = 1;
+  now_us_ += StepThreads::kPauseUs;
+  EXPECT_EQ(step(), 1);
+  EXPECT_EQ(trials_, 2);
+}
+
+TEST(StepThreads, OneThreadIsNeverTried) {
+  StepThreads one(1, [](int) -> double {
+    ADD_FAILURE() << "tried";
+    return 1;
+  });
+  for (std::int64_t now = 0; now < 10; ++now) {
+    EXPECT_EQ(one.next(now * 5'000'000), 1);
+    one.note(now * 5'000'000 + 100'000, 0);
+  }
+}
+
+TEST(StepThreads, ATrialOnThisMachineFindsAShare) {
+  StepThreads threads(2);
+  const int count = threads.next(0);
+  EXPECT_GE(count, 1);
+  EXPECT_LE(count, 2);
+  EXPECT_GT(process_cpu_us(), 0);
+}
+
+}  // namespace
+}  // namespace qiao::model
