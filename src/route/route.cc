@@ -21,16 +21,21 @@ struct Contender {
   double score = 0;
 };
 
+// How much the message is like the route's examples; nothing: nobody compared them.
+std::optional<double> likeness(const Route& route, const Annotations& annotations) {
+  if (route.like.empty()) return std::nullopt;
+  const auto found = std::find_if(annotations.likes.begin(), annotations.likes.end(),
+                                  [&](const Scored& s) { return s.label == route.name; });
+  if (found == annotations.likes.end()) return std::nullopt;
+  return std::isfinite(found->score) ? std::clamp(found->score, 0.0, 1.0) : 0.0;
+}
+
 // The semantic routes of the table with their scores, best first; equals in the table's order.
 std::vector<Contender> contenders_of(const Annotations& annotations, const RouteTable& table) {
   std::vector<Contender> contenders;
   for (const Route& route : table.routes) {
-    if (route.like.empty()) continue;
-    const auto found = std::find_if(annotations.likes.begin(), annotations.likes.end(),
-                                    [&](const Scored& s) { return s.label == route.name; });
-    if (found == annotations.likes.end()) continue;
-    const double score = std::isfinite(found->score) ? std::clamp(found->score, 0.0, 1.0) : 0.0;
-    contenders.push_back({&route, score});
+    if (route.when) continue;
+    if (const auto score = likeness(route, annotations)) contenders.push_back({&route, *score});
   }
   std::stable_sort(contenders.begin(), contenders.end(),
                    [](const Contender& a, const Contender& b) { return a.score > b.score; });
@@ -52,6 +57,20 @@ void take(Decision& decision, const Route& route, std::string tier, std::string 
   decision.to = route.to;
   decision.tier = std::move(tier);
   decision.reason = std::move(reason);
+}
+
+// Why `rule` takes the message, or nothing.
+std::optional<std::string> why_takes(const Route& rule, const impl::Evidence& evidence,
+                                     const std::vector<Contender>& contenders,
+                                     const RouteTable& table) {
+  if (!rule.when) return std::nullopt;
+  auto why = impl::why_holds(*rule.when, evidence);
+  if (!why || rule.like.empty()) return why;
+  const double score = likeness(rule, evidence.annotations).value_or(0);
+  const double needed = threshold_of(rule, table);
+  const bool nearest = contenders.empty() || score >= contenders.front().score;
+  if (score < needed || !nearest) return std::nullopt;
+  return *why + ", like " + score_text(score) + " >= " + score_text(needed);
 }
 
 // The best contender that would send the message elsewhere than the first one.
@@ -103,8 +122,7 @@ Decision route(const Message& message, const Annotations& annotations, const Rou
   const std::string text = message.text();
   const impl::Evidence evidence{text, annotations, table.threshold, decision.out_of_scope};
   for (const Route& rule : table.routes) {
-    if (!rule.when) continue;
-    if (auto why = impl::why_holds(*rule.when, evidence)) {
+    if (auto why = why_takes(rule, evidence, contenders, table)) {
       take(decision, rule, "rule", *std::move(why));
       // The table knows what this is, unless the rule is for what it does not know.
       if (!rule.when->out_of_scope.value_or(false)) decision.out_of_scope = false;

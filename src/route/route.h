@@ -31,8 +31,8 @@ struct Route {
   std::string name;
   std::string to;                 // a subject, or "agent.<name>" of the flow
   std::optional<Condition> when;  // a rule …
-  std::vector<std::string> like;  // … or examples (the semantic route)
-  double threshold = 0;           // 0: the table's
+  std::vector<std::string> like;  // … or examples (the semantic route); both: a rule for such texts
+  double threshold = 0;           // of the likeness; 0: the table's
   bool otherwise = false;         // the route for everything else
 };
 
@@ -57,15 +57,17 @@ Json to_json(const Decision& decision);
 Result<Decision> decision_from_json(const Json& json);
 
 // Decides where `message` goes: the first rule (`when`) that holds; else the best semantic route
-// (`like`) if it reaches its threshold and leads by the margin; else the `otherwise` route.
+// (`like`) if it reaches its threshold and leads by the margin; else the `otherwise` route. A rule
+// with examples holds when the message also is as much like them as its threshold asks, and no
+// less than like those of any semantic route.
 // Pure: the same three values always give the same Decision. Does not need a valid table.
 Decision route(const Message& message, const Annotations& annotations, const RouteTable& table);
 
 // The decision as one sentence for people.
 std::string explain(const Decision& decision, Language language);
 
-// All faults of a table, one a line: doubled names, no target, not exactly one of when/like/
-// otherwise, thresholds outside [0,1], conditions that never hold.
+// All faults of a table, one a line: doubled names, no target, none of when/like/otherwise,
+// `otherwise` beside another, thresholds outside [0,1], conditions that never hold.
 Status validate(const RouteTable& table);
 
 }  // namespace qiao

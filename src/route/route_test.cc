@@ -151,6 +151,54 @@ TEST(Rule, FirstInWrittenOrderWinsBeforeAnyLikeness) {
   EXPECT_EQ(decide(table, annotations).route, "lookup");
 }
 
+class RuleWithExamples : public testing::Test {
+ protected:
+  RuleWithExamples() {
+    Condition entity;
+    entity.entity = "order_number";
+    Route status = rule("status", entity);
+    status.like = {"where is QX1"};
+    table_.routes.insert(table_.routes.begin(), status);
+    seen_.entities = {{"order_number", "QX1", "QX1", 0, 3}};
+    seen_.likes.push_back({"status", 0.8});
+  }
+
+  RouteTable table_ = shop();
+  Annotations seen_ = scored(0.5, 0.5);
+};
+
+TEST_F(RuleWithExamples, HoldsForATextLikeThem) {
+  const Decision decision = decide(table_, seen_);
+  EXPECT_EQ(decision.route, "status");
+  EXPECT_EQ(decision.tier, "rule");
+  EXPECT_EQ(decision.reason, "entity order_number, like 0.80 >= 0.62");
+  EXPECT_EQ(decision.scores.size(), 2u) << "of the semantic routes";
+}
+
+TEST_F(RuleWithExamples, DoesNotHoldForAnotherText) {
+  seen_.likes.back().score = 0.61;
+  EXPECT_EQ(decide(table_, seen_).route, "rest");
+  seen_.likes.pop_back();
+  EXPECT_EQ(decide(table_, seen_).route, "rest") << "nobody compared it";
+}
+
+TEST_F(RuleWithExamples, DoesNotHoldWithoutItsCondition) {
+  seen_.entities.clear();
+  const Decision decision = decide(table_, seen_);
+  EXPECT_EQ(decision.route, "rest");
+  EXPECT_TRUE(decision.out_of_scope) << "its examples alone make nothing known";
+}
+
+TEST_F(RuleWithExamples, LeavesATextThatIsMoreLikeASemanticRoute) {
+  seen_.likes[0].score = 0.85;
+  EXPECT_EQ(decide(table_, seen_).route, "refund");
+}
+
+TEST_F(RuleWithExamples, HasItsOwnThreshold) {
+  table_.routes[0].threshold = 0.81;
+  EXPECT_EQ(decide(table_, seen_).route, "rest");
+}
+
 TEST(Rule, IntentIsTheBestOneAndReachesItsScore) {
   Condition goodbye;
   goodbye.intent = "goodbye";
@@ -310,6 +358,12 @@ TEST(Validate, NamesEachFault) {
   both.when = Condition{};
   both.like.emplace_back();
   table.routes.push_back(both);
+  Route all = like("all");
+  all.otherwise = true;
+  table.routes.push_back(all);
+  Route none = like("none");
+  none.like.clear();
+  table.routes.push_back(none);
   const std::string faults = faults_of(table);
   for (const char* part :
        {"thresholds.semantic", "route refund: another route has the same name",
@@ -318,7 +372,9 @@ TEST(Validate, NamesEachFault) {
         "route empty: `when` tests nothing", "route away: `to` is no agent.NAME",
         "route nowhere: `to: agent.` names no agent", "fact repeated: >= needs a number",
         "route facts: `score` is between 0 and 1", "route facts: `score` needs",
-        "route both: exactly one of", "route both: an empty example"}) {
+        "route both: `when` tests nothing", "route both: an empty example",
+        "route all: set `when`, `like` or both of them, or `otherwise: true` alone",
+        "route none: set `when`"}) {
     EXPECT_THAT(faults, HasSubstr(part));
   }
 }

@@ -70,8 +70,10 @@ void check_condition(const Route& route, Faults& faults) {
 void check_route(const Route& route, Faults& faults) {
   if (route.name.empty()) faults.add(route, "set `name`");
   check_target(route, faults);
-  const int ways = (route.when ? 1 : 0) + (route.like.empty() ? 0 : 1) + (route.otherwise ? 1 : 0);
-  if (ways != 1) faults.add(route, "exactly one of `when`, `like` and `otherwise: true` is needed");
+  const bool chosen = route.when || !route.like.empty();
+  if (chosen == route.otherwise) {
+    faults.add(route, "set `when`, `like` or both of them, or `otherwise: true` alone");
+  }
   if (!is_share(route.threshold)) faults.add(route, "`threshold` is between 0 and 1");
   if (route.when) check_condition(route, faults);
   for (const std::string& example : route.like) {

@@ -82,10 +82,10 @@ Route PartReader::route(const YamlNode& node, FlowConfig& config) {
 
   if (route.name.empty()) faults.at(node, "the route has no name");
   if (route.to.empty()) faults.at(node, "the route " + route.name + " has no target `to`");
-  const int ways = (route.when ? 1 : 0) + (route.like.empty() ? 0 : 1) + (route.otherwise ? 1 : 0);
-  if (ways != 1) {
+  const bool chosen = route.when || !route.like.empty();
+  if (chosen == route.otherwise) {
     faults.at(node, "the route " + route.name +
-                        " needs exactly one of `when`, `like` and `otherwise: true`");
+                        " needs `when`, `like` or both of them, or `otherwise: true` alone");
   }
   const auto& routes = config.routes.routes;
   if (std::any_of(routes.begin(), routes.end(),

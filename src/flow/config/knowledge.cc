@@ -8,7 +8,7 @@ namespace {
 
 // An entry so much less alike than the best one is about something else: a model that read it
 // would take longer to begin and no better answer.
-constexpr double kFarBehind = 0.1;
+constexpr double kFarBehind = 0.05;
 
 }  // namespace
 

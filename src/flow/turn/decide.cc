@@ -30,7 +30,7 @@ void apply_knowledge(const DecideInput& input, Decision& decision) {
   const KnowledgeHit& best = input.hits.front();
   const bool nothing_else = decision.out_of_scope || decision.to.empty();
   const bool rule = decision.tier == "rule" && !nothing_else;
-  const double like = input.seen.likes.empty() ? 0 : input.seen.likes[0].score;
+  const double like = decision.scores.empty() ? 0 : decision.scores[0].score;
   const bool clearer = decision.tier == "semantic" && like > best.score;
   const bool certain = best.score >= config.certain && !rule && !clearer;
   const bool weaker = decision.tier == "semantic" && best.score >= like + kMoreAlike;

@@ -29,7 +29,8 @@ inline Result<UnderstandSpec> shop_spec() {
   }
   for (const YamlNode& route : flow.find("routes")->items) {
     const YamlNode* like = route.find("like");
-    if (like != nullptr) spec.likes[route.find("name")->scalar] = texts_of(*like);
+    if (like != nullptr && route.find("when") == nullptr)
+      spec.likes[route.find("name")->scalar] = texts_of(*like);
   }
   return spec;
 }
