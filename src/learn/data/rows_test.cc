@@ -127,7 +127,7 @@ TEST(DecodeTags, KeepsTagsTogether) {
                                      0, 0, 3, 0, 5,  //
                                      9, 0, 0, 0, 0};
   // B-LOC I-LOC (9) beats B-PER I-PER (8); the second piece has three characters, then a blank.
-  EXPECT_EQ(model::decode_tags(scores.data(), text, labels.names(), 5),
+  EXPECT_EQ(model::decode_tags({scores.data()}, text, labels.names(), 5),
             (std::vector<std::string>{"B-LOC", "I-LOC", "I-LOC", "I-LOC", "O"}));
 }
 

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cmath>
 
+#include "learn/models/tag_chain.h"
 #include "learn/training/precision.h"
 #include "model/bundle/tag_decoder.h"
 
@@ -15,7 +16,10 @@ constexpr std::string_view kOutOfScope = "oos";
 // Gathers the answers of all batches.
 class Examiner {
  public:
-  Examiner(const Exam& exam, const Labels& labels) : exam_(exam), labels_(labels) {
+  // `transitions` of tags, or undefined.
+  Examiner(const Exam& exam, const Labels& labels, const torch::Tensor& transitions)
+      : exam_(exam), labels_(labels) {
+    if (transitions.defined()) transitions_ = transitions.detach().to(torch::kFloat).contiguous();
     report_.rows = exam.examples.size();
     report_.answers.resize(exam.task != Task::kTag ? report_.rows : 0);
     report_.tagged.resize(exam.task == Task::kTag ? report_.rows : 0);
@@ -23,15 +27,12 @@ class Examiner {
 
   void add(const std::vector<std::size_t>& chosen, const torch::Tensor& scores,
            const torch::Tensor& targets) {
-    const torch::Tensor logs = torch::log_softmax(scores.to(torch::kFloat), -1).contiguous();
+    const torch::Tensor plain = scores.to(torch::kFloat).contiguous();
+    if (exam_.task == Task::kTag) return add_tagged(chosen, plain, targets);
+    const torch::Tensor logs = torch::log_softmax(plain, -1);
     add_loss(logs, targets);
     for (std::size_t i = 0; i < chosen.size(); ++i) {
-      const torch::Tensor own = logs[static_cast<std::int64_t>(i)];
-      if (exam_.task != Task::kTag) {
-        add_label(chosen[i], own);
-      } else {
-        add_tags(chosen[i], own);
-      }
+      add_label(chosen[i], logs[static_cast<std::int64_t>(i)]);
     }
   }
 
@@ -49,6 +50,16 @@ class Examiner {
   }
 
  private:
+  void add_tagged(const std::vector<std::size_t>& chosen, const torch::Tensor& scores,
+                  const torch::Tensor& targets) {
+    const std::int64_t pieces = targets.ne(kNoTarget).sum().item<std::int64_t>();
+    loss_ += chain_loss(scores, targets, transitions_).item<double>() * static_cast<double>(pieces);
+    targets_ += pieces;
+    for (std::size_t i = 0; i < chosen.size(); ++i) {
+      add_tags(chosen[i], scores[static_cast<std::int64_t>(i)]);
+    }
+  }
+
   void add_loss(const torch::Tensor& logs, const torch::Tensor& targets) {
     const torch::Tensor known = targets.ne(kNoTarget);
     const torch::Tensor picked =
@@ -66,10 +77,11 @@ class Examiner {
     if (target == kNoTarget) ++report_.unknown_labels;
   }
 
-  void add_tags(std::size_t row, const torch::Tensor& logs) {
+  void add_tags(std::size_t row, const torch::Tensor& scores) {
     const std::vector<std::string>& expected = exam_.file->rows[row].tags;
-    const std::vector<std::string> given = model::decode_tags(
-        logs.data_ptr<float>(), exam_.examples[row].text, labels_.names(), expected.size());
+    const std::vector<std::string> given =
+        model::decode_tags({scores.data_ptr<float>(), transitions_.data_ptr<float>()},
+                           exam_.examples[row].text, labels_.names(), expected.size());
     Tagged& tagged = report_.tagged[row];
     tagged.entities.add(expected, given);
     tagged.characters = expected.size();
@@ -107,6 +119,7 @@ class Examiner {
 
   const Exam& exam_;
   const Labels& labels_;
+  torch::Tensor transitions_;
   Report report_;
   double loss_ = 0;
   std::int64_t targets_ = 0;
@@ -153,7 +166,7 @@ Result<Report> evaluate(TextModel& model, const Exam& exam, const Labels& labels
   const auto begin = std::chrono::steady_clock::now();
   const bool was_training = model->is_training();
   model->eval();
-  Examiner examiner(exam, labels);
+  Examiner examiner(exam, labels, model->transitions);
   std::size_t done = 0;
   Status stopped;
   for (const auto& chosen : plan_batches_in_order(exam.examples, kAskedTexts, kAskedTokens)) {

@@ -15,6 +15,7 @@ namespace qiao::learn {
 namespace {
 
 constexpr const char* kInt8 = "int8";
+constexpr const char* kTransitions = "classifier.transitions";
 
 Json config_of(const Bundle& bundle) {
   Json config = config_of_shape(bundle.shape);
@@ -121,7 +122,12 @@ Result<Bundle> load_bundle(const std::string& folder) {
     return Error{Code::kCorrupt, folder + "/config.json: qiao.tokens_max is impossible"};
   }
   TextModel model(base.shape, task, static_cast<std::int64_t>(labels.size()), 0.0);
-  if (Status loaded = load_weights(weights_of(model), *base.weights); !loaded) {
+  NamedTensors wanted = weights_of(model);
+  // Bundles made before transitions were learnt have none: they stay 0.
+  std::erase_if(wanted, [&](const auto& one) {
+    return one.first == kTransitions && !base.weights->has(kTransitions);
+  });
+  if (Status loaded = load_weights(wanted, *base.weights); !loaded) {
     return std::move(loaded.error()).with(folder + "/model.safetensors");
   }
   model->eval();

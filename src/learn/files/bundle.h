@@ -13,8 +13,10 @@
 namespace qiao::learn {
 
 // What training leaves and what everything else takes: a folder with
-//   model.safetensors  weights, by Hugging Face's names (`bert.…`, `classifier.…`); with int8 the
-//                      encoder's matrices as eight-bit numbers, a scale for each row beside them
+//   model.safetensors  weights, by Hugging Face's names (`bert.…`, `classifier.…`); for tags also
+//                      `classifier.transitions`, from the tag before to the one after; with int8
+//                      the encoder's matrices as eight-bit numbers, a scale for each row beside
+//                      them
 //   config.json        sizes; under `qiao` pooling, task and the longest text
 //   tokenizer.json     Hugging Face's form
 //   labels.json        the labels, in the order of the outputs

@@ -101,6 +101,7 @@ TextModel cut_model(const TextModel& from, Task task, const EncoderCut& cut, dou
   }
   out->head->weight.copy_(chosen_of(from->head->weight, 1, cut.columns));
   out->head->bias.copy_(from->head->bias);
+  if (from->transitions.defined()) out->transitions.copy_(from->transitions);
   return out;
 }
 

@@ -15,6 +15,9 @@ TextModelImpl::TextModelImpl(const EncoderShape& shape, Task task, std::int64_t 
   const torch::NoGradGuard no_grad;
   head->weight.normal_(0, kHeadSpread);
   head->bias.zero_();
+  if (task == Task::kTag) {
+    transitions = register_parameter("transitions", torch::zeros({labels, labels}));
+  }
 }
 
 TextOutput TextModelImpl::run(const torch::Tensor& ids, const torch::Tensor& present,
@@ -39,6 +42,9 @@ NamedTensors weights_of(const TextModel& model) {
   NamedTensors out = weights_of(model->encoder);
   out.emplace_back("classifier.weight", model->head->weight);
   out.emplace_back("classifier.bias", model->head->bias);
+  if (model->transitions.defined()) {
+    out.emplace_back("classifier.transitions", model->transitions);
+  }
   return out;
 }
 

@@ -14,7 +14,8 @@ struct TextOutput {
   torch::Tensor vectors;  // what the head read: [batch, width], or [batch, tokens, width]
 };
 
-// An encoder with one linear head: a label for the text (or pair), or a tag for every piece.
+// An encoder with one linear head: a label for the text (or pair), or a tag for every piece; how
+// tags follow each other is learnt beside them (tag_chain.h).
 // One thread at a time.
 class TextModelImpl : public torch::nn::Module {
  public:
@@ -28,6 +29,7 @@ class TextModelImpl : public torch::nn::Module {
 
   Encoder encoder;
   torch::nn::Linear head;
+  torch::Tensor transitions;  // tags only: [labels, labels], from the tag before to the one after
 
  private:
   Task task_;
@@ -35,7 +37,7 @@ class TextModelImpl : public torch::nn::Module {
 };
 TORCH_MODULE(TextModel);
 
-// Encoder and head by their names in a bundle's safetensors file.
+// Encoder and head (with the transitions of tags) by their names in a bundle's safetensors file.
 NamedTensors weights_of(const TextModel& model);
 
 }  // namespace qiao::learn

@@ -24,18 +24,21 @@ constexpr std::int64_t kTokensMin = 5;  // two texts of one piece
 constexpr double kUnknownDevMax = 0.2;  // share of dev rows with labels train lacks
 
 Status check_options(const FinetuneOptions& options) {
-  if (options.batch < 1 || options.epochs < 0 || options.tokens_max < kTokensMin) {
+  if (options.batch < 0 || options.epochs < 0 || options.tokens_max < kTokensMin) {
     return invalid_argument("--batch, --epochs and --tokens must be positive");
   }
   if (options.seeds < 1 || options.seeds > kRunsMax || options.folds < 0 || options.folds == 1 ||
       options.folds > kRunsMax) {
     return invalid_argument("--seeds must be from 1 to 100, --folds from 2 to 100");
   }
-  if (options.rate <= 0 || options.dropout < 0 || options.dropout >= 1 || options.smoothing < 0 ||
+  if (options.rate < 0 || options.dropout < 0 || options.dropout >= 1 || options.smoothing < 0 ||
       options.smoothing >= 1 || options.warmup < 0 || options.warmup >= 1 ||
       options.adversary < 0) {
     return invalid_argument(
         "--rate, --dropout, --smoothing, --warmup or --adversary is out of range");
+  }
+  if (options.task == Task::kTag && options.class_weights) {
+    return invalid_argument("--class-weights is for texts and pairs: tags are learnt in chains");
   }
   return {};
 }

@@ -47,6 +47,18 @@ TEST_F(FinetuneTest, LearnsTags) {
   EXPECT_GT(json_number((*card)["dev"], "entity_f1").value_or(0), 0.95);
 }
 
+// What follows what is learnt, kept in the bundle and used.
+TEST_F(FinetuneTest, LearnsHowTagsFollowEachOther) {
+  FinetuneOptions wanted = options("bundle");
+  wanted.task = Task::kTag;
+  ASSERT_TRUE(run(wanted));
+  const Bundle bundle = load_bundle(folder_ / "bundle").value();
+  EXPECT_GT(bundle.model->transitions.abs().max().item<double>(), 0.01);
+  wanted.out = folder_ / "weighted";
+  wanted.class_weights = true;
+  EXPECT_EQ(run(wanted).error().code, Code::kInvalidArgument);
+}
+
 // The label is what the second text says, whatever stands in the first.
 TEST_F(FinetuneTest, LearnsPairs) {
   folder_.write("train.jsonl", testing::letter_pairs(400, 1));

@@ -13,6 +13,7 @@
 #include "learn/data/examples.h"
 #include "learn/evaluation/calibration.h"
 #include "learn/files/model_card.h"
+#include "learn/models/tag_chain.h"
 #include "learn/training/precision.h"
 #include "learn/training/seeds.h"
 
@@ -29,6 +30,12 @@ constexpr double kTaggedWanted = 64'000;
 // Long texts to classify: no more tokens than that, about half an hour on two slow cores.
 constexpr double kTokensWanted = 2e6;
 constexpr double kLongEpochsMin = 2;
+// Tags learn better in many small steps: of 3,000 sentences of peopledaily an entity F1 of 69 after
+// two epochs, 64 with the batch and rate of texts.
+constexpr std::int64_t kBatch = 32;
+constexpr std::int64_t kTaggedBatch = 8;
+constexpr double kRate = 2e-4;
+constexpr double kTaggedRate = 1e-4;
 constexpr std::int64_t kPatience = 3;  // epochs without a better one
 constexpr double kEpochsMin = 3;
 constexpr double kEpochsMax = 10;
@@ -83,6 +90,13 @@ std::int64_t epochs_for(Task task, const std::vector<Example>& examples, std::si
                                             rounded(kTokensWanted / tokens, kLongEpochsMin)));
 }
 
+FinetuneOptions with_defaults(FinetuneOptions options) {
+  const bool tags = options.task == Task::kTag;
+  if (options.batch == 0) options.batch = tags ? kTaggedBatch : kBatch;
+  if (options.rate == 0) options.rate = tags ? kTaggedRate : kRate;
+  return options;
+}
+
 Json about(const RowFile& file) {
   return {{"file", std::filesystem::path(file.path).filename().string()},
           {"sha256", file.sha256},
@@ -94,7 +108,7 @@ Json about(const RowFile& file) {
 Finetuner::Finetuner(Disk& disk, const FinetuneOptions& options, Progress& progress,
                      const std::atomic<bool>& stop, FinetuneStart start)
     : disk_(disk),
-      options_(options),
+      options_(with_defaults(options)),
       progress_(progress),
       stop_(stop),
       start_(std::move(start)),
@@ -239,11 +253,14 @@ torch::Tensor Finetuner::loss_of(const Batch& batch, const Chosen& chosen) {
   const TextOutput output = start_.bundle.model->run(batch.ids, batch.present, batch.segments,
                                                      start_.teacher.more ? &seen : nullptr);
   const torch::Tensor scores = output.scores.to(torch::kFloat);
+  if (options_.task == Task::kTag) {
+    return chain_loss(scores, batch.targets, start_.bundle.model->transitions);
+  }
   namespace F = torch::nn::functional;
   auto how =
       F::CrossEntropyFuncOptions().ignore_index(kNoTarget).label_smoothing(options_.smoothing);
   if (class_weights_.defined()) how.weight(class_weights_);
-  const torch::Tensor own = F::cross_entropy(scores.flatten(0, -2), batch.targets.flatten(), how);
+  const torch::Tensor own = F::cross_entropy(scores, batch.targets, how);
   if (!start_.teacher.scores.defined()) return own;
   const torch::Tensor taught = (1 - kTeacherPart) * own + teacher_loss(output, chosen);
   return start_.teacher.more ? taught + start_.teacher.more(batch, seen) : taught;

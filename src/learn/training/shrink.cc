@@ -57,8 +57,9 @@ Result<Candidate> candidate_of_torch(const std::string& folder) {
       const auto label = static_cast<std::size_t>(scores.argmax().item<std::int64_t>());
       answer.label = bundle->labels.names()[label];
     } else {
-      answer.entities = entities_of(model::decode_tags(scores.data_ptr<float>(), one[0].text,
-                                                       bundle->labels.names(), row.tags.size()));
+      answer.entities = entities_of(model::decode_tags(
+          {scores.data_ptr<float>(), bundle->model->transitions.data_ptr<float>()}, one[0].text,
+          bundle->labels.names(), row.tags.size()));
     }
     answer.milliseconds =
         std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - begin).count();

@@ -44,10 +44,12 @@ Status copy_small_files(Disk& disk, const std::string& from, const std::string& 
 Status write_head(Disk& disk, const std::string& path, const TextHead& head) {
   const auto rows = static_cast<std::int64_t>(head.names().size());
   const auto width = static_cast<std::int64_t>(head.width());
-  return write_safetensors(disk, path,
-                           {{"classifier.weight", {rows, width}, head.weights().data()},
-                            {"classifier.bias", {rows}, head.biases().data()}},
-                           {{"format", "pt"}});
+  std::vector<NamedValues> tensors = {{"classifier.weight", {rows, width}, head.weights().data()},
+                                      {"classifier.bias", {rows}, head.biases().data()}};
+  if (!head.transitions().empty()) {
+    tensors.push_back({"classifier.transitions", {rows, rows}, head.transitions().data()});
+  }
+  return write_safetensors(disk, path, tensors, {{"format", "pt"}});
 }
 
 // What stands beside the encoder, which is `file`; last the note that the version is whole.

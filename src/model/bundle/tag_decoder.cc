@@ -14,34 +14,39 @@ bool may_follow(std::string_view before, std::string_view tag) {
   return before.size() > 2 && before.substr(2) == tag.substr(2);
 }
 
-// For each pair of tags whether the second may follow the first.
-std::vector<std::vector<bool>> allowed_pairs(const TagNames& names) {
-  std::vector<std::vector<bool>> allowed;
+constexpr float kNever = -std::numeric_limits<float>::infinity();
+
+// For each pair of tags what it costs or gives that the second follows the first.
+std::vector<float> steps_of(const float* transitions, const TagNames& names) {
+  std::vector<float> steps;
   for (const std::string& before : names) {
-    std::vector<bool>& row = allowed.emplace_back();
-    for (const std::string& tag : names) row.push_back(may_follow(before, tag));
+    for (const std::string& tag : names) {
+      const float learnt = transitions == nullptr ? 0 : transitions[steps.size()];
+      steps.push_back(may_follow(before, tag) ? learnt : kNever);
+    }
   }
-  return allowed;
+  return steps;
 }
 
-// The best tag of each of `pieces` pieces, whose scores begin at `scores`.
-std::vector<std::size_t> best_path(const float* scores, std::size_t pieces, const TagNames& names) {
+// The best tag of each of `pieces` pieces.
+std::vector<std::size_t> best_path(const TagScores& scores, std::size_t pieces,
+                                   const TagNames& names) {
   const std::size_t tags = names.size();
-  const auto allowed = allowed_pairs(names);
-  constexpr float kNever = -std::numeric_limits<float>::infinity();
+  const auto steps = steps_of(scores.transitions, names);
   std::vector<float> total(tags, kNever);
   std::vector<std::vector<std::size_t>> from(pieces, std::vector<std::size_t>(tags, 0));
   for (std::size_t piece = 0; piece < pieces; ++piece) {
     std::vector<float> next(tags, kNever);
     for (std::size_t tag = 0; tag < tags; ++tag) {
-      const float own = scores[piece * tags + tag];
+      const float own = scores.own[piece * tags + tag];
       if (piece == 0) {
         next[tag] = may_follow("O", names[tag]) ? own : kNever;
         continue;
       }
       for (std::size_t before = 0; before < tags; ++before) {
-        if (!allowed[before][tag] || total[before] + own <= next[tag]) continue;
-        next[tag] = total[before] + own;
+        const float way = total[before] + steps[before * tags + tag] + own;
+        if (way <= next[tag]) continue;
+        next[tag] = way;
         from[piece][tag] = before;
       }
     }
@@ -59,11 +64,12 @@ std::vector<std::size_t> best_path(const float* scores, std::size_t pieces, cons
 
 }  // namespace
 
-std::vector<std::string> decode_tags(const float* scores, const Encoded& text,
+std::vector<std::string> decode_tags(const TagScores& scores, const Encoded& text,
                                      const TagNames& names, std::size_t characters) {
   std::vector<std::string> tags(characters, "O");
   const std::size_t pieces = text.ids.size() - 2;
-  const std::vector<std::size_t> path = best_path(scores + names.size(), pieces, names);
+  const std::vector<std::size_t> path =
+      best_path({scores.own + names.size(), scores.transitions}, pieces, names);
   for (std::size_t i = 0; i < pieces; ++i) {
     const PieceRange& range = text.ranges[i + 1];
     const std::string& tag = names[path[i]];

@@ -18,6 +18,7 @@ namespace {
 constexpr int kLowercaseByFile = -1;
 constexpr std::int64_t kTokensMin = 3;  // [CLS], a piece, [SEP]
 constexpr std::int64_t kTokensMost = 2'048;
+constexpr std::string_view kTransitions = "classifier.transitions";
 
 Error corrupt(std::string message) {
   return {Code::kCorrupt, std::move(message)};
@@ -154,12 +155,20 @@ Status TextHead::read_layer(const std::string& weights) {
   width_ = static_cast<std::size_t>(weight.shape[1]);
   weights_ = std::move(weight.values);
   biases_ = std::move(bias.values);
-  const auto finite = [](float x) { return std::isfinite(x); };
-  if (std::all_of(weights_.begin(), weights_.end(), finite) &&
-      std::all_of(biases_.begin(), biases_.end(), finite)) {
-    return {};
+  if (task_ == HeadTask::kTag && file->has(std::string(kTransitions))) {
+    QIAO_ASSIGN(model::Tensor transitions, file->read(std::string(kTransitions)));
+    if (transitions.shape != std::vector<std::int64_t>{outputs, outputs}) {
+      return corrupt(weights + ": classifier.transitions do not fit " + std::to_string(outputs) +
+                     " labels");
+    }
+    transitions_ = std::move(transitions.values);
   }
-  return corrupt(weights + ": the head holds what is no number");
+  for (const auto* numbers : {&weights_, &biases_, &transitions_}) {
+    if (!std::all_of(numbers->begin(), numbers->end(), [](float x) { return std::isfinite(x); })) {
+      return corrupt(weights + ": the head holds what is no number");
+    }
+  }
+  return {};
 }
 
 void TextHead::add_scores(std::span<const float> vector, std::vector<float>& scores) const {
@@ -201,7 +210,9 @@ Result<HeadAnswer> TextHead::answer(std::string_view text, const model::Encoded&
   }
   if (task_ == HeadTask::kClassify) return HeadAnswer{best_labels(scores), {}};
   const std::vector<std::size_t> offsets = offsets_of(text);
-  const auto tags = model::decode_tags(scores.data(), encoded, names_, offsets.size() - 1);
+  const float* transitions = transitions_.empty() ? nullptr : transitions_.data();
+  const auto tags =
+      model::decode_tags({scores.data(), transitions}, encoded, names_, offsets.size() - 1);
   return HeadAnswer{{}, entities_of(tags, text, offsets)};
 }
 

@@ -35,8 +35,9 @@ class TextHead {
   static constexpr std::size_t kWidthMax = 8'192;
   static constexpr std::size_t kAnswerLabelsMax = 5;
 
-  // Of a folder with config.json, labels.json, tokenizer.json, card.json, and `classifier.weight`
-  // and `classifier.bias` in `weights`. Errors name the file and what is wrong with it. Blocks.
+  // Of a folder with config.json, labels.json, tokenizer.json, card.json, and `classifier.weight`,
+  // `classifier.bias` and for tags perhaps `classifier.transitions` in `weights`. Errors name the
+  // file and what is wrong with it. Blocks.
   static Result<TextHead> read(const std::string& folder, const std::string& weights);
 
   // At most `tokens_max` tokens of the text's beginning.
@@ -59,6 +60,8 @@ class TextHead {
   [[nodiscard]] const std::vector<std::string>& names() const { return names_; }
   [[nodiscard]] const std::vector<float>& weights() const { return weights_; }
   [[nodiscard]] const std::vector<float>& biases() const { return biases_; }
+  // Tag: from each name before to each after; empty when none were learnt.
+  [[nodiscard]] const std::vector<float>& transitions() const { return transitions_; }
 
  private:
   explicit TextHead(model::WordPiece tokenizer) : tokenizer_(std::move(tokenizer)) {}
@@ -79,6 +82,7 @@ class TextHead {
   std::vector<std::string> labels_;
   std::vector<float> weights_;
   std::vector<float> biases_;
+  std::vector<float> transitions_;
   Json card_;
 };
 
