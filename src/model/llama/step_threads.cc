@@ -48,9 +48,9 @@ int StepThreads::next(std::int64_t now_us) {
     try_after_us_ = kTryAfterMinUs;
     try_at_us_ = now_us + try_after_us_;
   } else if (count_ < most_ && now_us >= try_at_us_) {
-    const bool free = served_(count_ + 1) >= kServedWell;
-    count_ += free ? 1 : 0;
-    try_after_us_ = free ? kTryAfterMinUs : std::min(2 * try_after_us_, kTryAfterMaxUs);
+    raised_ = served_(count_ + 1) >= kServedWell;
+    count_ += raised_ ? 1 : 0;
+    try_after_us_ = std::min(2 * try_after_us_, kTryAfterMaxUs);
     try_at_us_ = now_us + try_after_us_;
   }
   begun_us_ = now_us;
@@ -61,9 +61,11 @@ void StepThreads::note(std::int64_t now_us, std::int64_t cpu_us) {
   const auto wall_us = now_us - begun_us_;
   ended_us_ = now_us;
   const auto wanted_us = static_cast<double>(wall_us) * count_;
-  if (count_ == 1 || static_cast<double>(cpu_us) >= kServedPoorly * wanted_us) return;
-  --count_;
-  try_at_us_ = now_us + try_after_us_;
+  const bool served = static_cast<double>(cpu_us) >= kServedPoorly * wanted_us;
+  if (served && raised_) try_after_us_ = kTryAfterMinUs;  // the trial was right
+  if (!served && count_ > 1) --count_;
+  if (!served || raised_) try_at_us_ = now_us + try_after_us_;
+  raised_ = false;
 }
 
 double StepThreads::served_now(int threads) {

@@ -20,9 +20,10 @@ class StepThreads {
   using Served = std::function<double(int threads)>;
 
   static constexpr std::int64_t kTrialUs = 20'000;
-  // Between trials: twice as long after each that found no free core.
+  // Between trials: twice as long after each that found no free core, or one that was taken again
+  // (a short trial may be served well where a long step is not).
   static constexpr std::int64_t kTryAfterMinUs = 250'000;
-  static constexpr std::int64_t kTryAfterMaxUs = 4'000'000;
+  static constexpr std::int64_t kTryAfterMaxUs = 16'000'000;
   // After a pause of so long what was known is too old.
   static constexpr std::int64_t kPauseUs = 1'000'000;
 
@@ -40,6 +41,7 @@ class StepThreads {
   const int most_;
   const Served served_;
   int count_;
+  bool raised_ = false;    // by the last trial, no step since
   std::int64_t begun_us_;  // of the last step
   std::int64_t ended_us_;
   std::int64_t try_after_us_ = kTryAfterMinUs;
