@@ -4,7 +4,6 @@
 #include <time.h>
 
 #include <algorithm>
-#include <cmath>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -43,8 +42,7 @@ StepThreads::StepThreads(int most, Served served)
 int StepThreads::next(std::int64_t now_us) {
   const bool paused = now_us - ended_us_ >= kPauseUs;
   if (paused && most_ > 1) {
-    count_ = std::clamp(static_cast<int>(std::lround(std::floor(served_(most_) * most_ + 0.25))), 1,
-                        most_);
+    count_ = std::clamp(static_cast<int>(served_(most_) * most_ + 0.25), 1, most_);
     try_after_us_ = kTryAfterMinUs;
     try_at_us_ = now_us + try_after_us_;
   } else if (count_ < most_ && now_us >= try_at_us_) {
