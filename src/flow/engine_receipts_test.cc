@@ -308,6 +308,38 @@ TEST_F(ReplayTest, RecordedItIsTheSameAndNobodyIsAsked) {
   EXPECT_EQ(effects_.size(), called);
 }
 
+TEST_F(ReplayTest, WhatWasSaidWhileATurnRanIsTakenWhereItWas) {
+  std::string yaml = kFlow;
+  yaml.insert(yaml.find("routes:"), "turn: { busy: steer }\n");
+  rig_.folder.write("flow.yaml", yaml);
+  const auto held = std::make_shared<HeldModel>();
+  rig_.models["chat"] = held;
+  rig_.start();
+  const auto answer = [&](const std::string& words) {
+    held->answer(words);
+    rig_.loop->run();
+  };
+  rig_.say("write about tea");
+  rig_.say("make it rhyme");
+  rig_.say("and keep it short");
+  answer("Tea is old.");
+  answer("Tea for me.");
+  rig_.say("thank you");
+  answer("You are welcome.");
+  ASSERT_THAT(rig_.replies(), ElementsAre("Tea for me.", "You are welcome."));
+  const std::vector<RecordedTurn> turns = recorded();
+  ASSERT_THAT(turns, SizeIs(2));
+  EXPECT_THAT(turns[0].followers, SizeIs(2));
+  EXPECT_THAT(turns[1].before->messages, SizeIs(4));
+  const std::vector<ReplayedTurn> again = replayed(turns);
+  ASSERT_THAT(again, SizeIs(2));
+  for (const ReplayedTurn& turn : again) {
+    EXPECT_FALSE(turn.difference) << turn.question << turn.difference->at << ": "
+                                  << turn.difference->now;
+  }
+  EXPECT_EQ(held->asked, 3U);
+}
+
 TEST_F(ReplayTest, TheFirstDifferenceIsNamed) {
   rig_.start();
   rig_.say("refund A1234567 please");

@@ -58,9 +58,26 @@ class Past {
   std::uint64_t ended_at_ = 0;
 };
 
-void take_event(RecordedTurn& turn, const record::Event& event) {
+// The messages that `event` names under `key` share the turn's lease.
+void take_followers(RecordedTurn& turn, const record::Event& event, const char* key, Past& past) {
+  const auto ids = event.data.find(key);
+  if (ids == event.data.end()) return;
+  for (const Json& id : *ids) {
+    const HistoryMessage* follower = id.is_string() ? past.find(id.get<std::string>()) : nullptr;
+    if (follower == nullptr) continue;
+    const bool known = std::any_of(
+        turn.followers.begin(), turn.followers.end(),
+        [&](const StoredMessage& one) { return one.message.id == follower->message.id; });
+    if (known) continue;
+    turn.followers.push_back({follower->offset, follower->message});
+    past.answered(follower->message.id);
+  }
+}
+
+void take_event(RecordedTurn& turn, const record::Event& event, Past& past) {
+  if (event.type == "turn") take_followers(turn, event, "merged", past);
   if (event.type == "decision") turn.decision = event.data;
-  if (event.type == "steered") turn.steered = true;
+  if (event.type == "steered") take_followers(turn, event, "messages", past);
 }
 
 }  // namespace
@@ -83,17 +100,10 @@ Result<std::vector<RecordedTurn>> recorded_turns(History& history, const FlowCon
       turn.began_ms = event.time_ms;
       turn.before = past.at(entry.offset, question->message);
       past.answered(event.message_id);
-      const auto merged = event.data.find("merged");
-      for (const Json& id : merged != event.data.end() ? *merged : Json::array()) {
-        const auto* follower = id.is_string() ? past.find(id.get<std::string>()) : nullptr;
-        if (follower == nullptr) continue;
-        turn.followers.push_back({follower->offset, follower->message});
-        past.answered(follower->message.id);
-      }
       if (const auto* reply = past.find(reply_id(config.name, event.message_id)))
         turn.reply = reply->message;
     }
-    if (in_turn) take_event(turns.back(), event);
+    if (in_turn) take_event(turns.back(), event, past);
     if (event.type != "conversation") continue;
     past.take_state(entry);
     if (in_turn) turns.back().end = entry.offset + 1;

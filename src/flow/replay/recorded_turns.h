@@ -16,13 +16,12 @@ namespace qiao {
 // One turn of the past as the history has it. A plain value.
 struct RecordedTurn {
   StoredMessage question;
-  std::vector<StoredMessage> followers;
+  std::vector<StoredMessage> followers;        // answered with it: merged, or said while it ran
   std::vector<StepReceipt> receipts;           // what it was answered by the outside
   std::shared_ptr<const Conversation> before;  // as it began
   std::int64_t began_ms = 0;
   std::optional<Message> reply;
   Json decision;          // data of its event; null: none was made
-  bool steered = false;   // more was said while it ran
   std::uint64_t end = 0;  // the record after its last
 };
 

@@ -214,20 +214,9 @@ Result<std::vector<ReplayedTurn>> replay_turns(
   flow::Stage stage;
   QIAO_TRY(stage.open(config, turns.front(), options));
   for (const RecordedTurn& turn : turns) {
-    if (turn.steered) {
-      ReplayedTurn skipped;
-      skipped.message_id = turn.question.message.id;
-      skipped.question = turn.question.message.text();
-      skipped.decision_then = turn.decision;
-      if (turn.reply) skipped.reply_then = turn.reply->text();
-      skipped.difference = ReplayedTurn::Difference{"/steered", "more was said while it ran",
-                                                    "such a turn is not played again"};
-      replayed.push_back(std::move(skipped));
-    } else {
-      QIAO_ASSIGN(const std::uint64_t begin, stage.run(turn, options));
-      QIAO_ASSIGN(const std::vector<LogEntry> entries, stage.records(begin));
-      replayed.push_back(flow::compared(turn, entries, stage.output()));
-    }
+    QIAO_ASSIGN(const std::uint64_t begin, stage.run(turn, options));
+    QIAO_ASSIGN(const std::vector<LogEntry> entries, stage.records(begin));
+    replayed.push_back(flow::compared(turn, entries, stage.output()));
     if (on_turn) on_turn(replayed.back());
   }
   return replayed;
