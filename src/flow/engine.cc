@@ -158,7 +158,10 @@ void FlowEngine::Impl::start(Broker::Done<void> started) {
                                        options_.turns_max, handle(&Impl::take_reply));
   arm_idle();
   if (!options_.recorded) {
-    for (const auto& [name, agent] : parts_->agents) agent->warm_up();
+    const std::span<const KnowledgeEntry> entries = config_.knowledge.entries;
+    for (const auto& [name, agent] : parts_->agents) {
+      agent->warm_up("agent." + name == config_.knowledge.to ? entries : entries.first(0));
+    }
   }
   replies_->start(group_spec(group + ".replies", config_.replies, options_),
                   [self, group, started = std::move(started)](Status created) {

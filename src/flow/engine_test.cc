@@ -110,7 +110,7 @@ TEST_F(EngineTest, ModelAnswersASemanticRoute) {
   EXPECT_EQ(rig_.events("decision").at(0)["tier"], "semantic");
   EXPECT_EQ(rig_.events("filter").at(0)["passed"], true);
   EXPECT_EQ(model_->last_request()->turns.at(0).content, "You sell umbrellas.");
-  EXPECT_EQ(model_->last_request()->shared_turns, 1U);
+  EXPECT_EQ(model_->last_request()->shared_turns, 2U);
 }
 
 TEST_F(EngineTest, ToolIsCalledForARule) {
@@ -148,7 +148,7 @@ TEST_F(EngineTest, RejectedDraftsFallToTheTemplate) {
   rig_.say("tell me about the shop");
   EXPECT_EQ(rig_.reply(), "We sell umbrellas.");
   EXPECT_EQ(model_->calls(), 2U);  // the second draft was told why
-  EXPECT_THAT(model_->last_request()->turns.at(1).content, HasSubstr("not accepted"));
+  EXPECT_THAT(model_->last_request()->turns.at(2).content, HasSubstr("not accepted"));
   ASSERT_THAT(rig_.events("filter"), SizeIs(2));
   EXPECT_EQ(rig_.events("filter")[1]["passed"], false);
   EXPECT_THAT(rig_.events("model.failed"), SizeIs(1));

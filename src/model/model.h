@@ -38,6 +38,9 @@ struct Sampling {
   std::uint32_t seed = 0;  // 0: any
 };
 
+// Of a request that is served only while the model has no other.
+inline constexpr std::uint8_t kIdlePriority = 0;
+
 struct GenerateRequest {
   std::vector<ChatTurn> turns;
   // How many of the first turns are the same for many requests (a flow's system prompt): they
@@ -51,7 +54,7 @@ struct GenerateRequest {
   Json tools;               // null, or OpenAI's `tools` list
   std::string tool_choice;  // "": the model decides; "required": it must call one; or a tool's name
   std::int64_t deadline_ms = 60'000;  // from submission; past it the answer ends with kDeadline
-  std::uint8_t priority = 4;          // 9 is served first
+  std::uint8_t priority = 4;          // 9 is served first, kIdlePriority when nobody waits
 };
 
 struct Usage {

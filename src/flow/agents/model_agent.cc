@@ -2,6 +2,7 @@
 #include "flow/agents/model_agent.h"
 
 #include <algorithm>
+#include <deque>
 #include <utility>
 
 #include "flow/agents/template_text.h"
@@ -11,7 +12,22 @@ namespace qiao {
 namespace {
 
 constexpr std::int32_t kAnswerTokensMin = 16;  // a shorter answer says nothing
-constexpr std::int64_t kWarmUpMs = 600'000;    // the model may still be loading
+constexpr std::int64_t kWarmUpMs = 600'000;    // the model may still be loading, or have no rest
+constexpr std::size_t kEntriesReadMax = 48;    // ahead, in each language
+
+using Requests = std::deque<GenerateRequest>;
+
+// One after another; the rest is left when one fails. The model may be gone before the last.
+void read_all(const std::shared_ptr<Model>& model, const std::shared_ptr<Requests>& left) {
+  if (left->empty()) return;
+  GenerateRequest next = std::move(left->front());
+  left->pop_front();
+  model->generate(std::move(next), {},
+                  [weak = std::weak_ptr(model), left](const Result<Generated>& read) {
+                    const auto still = weak.lock();
+                    if (read && still) read_all(still, left);
+                  });
+}
 
 std::string_view name_of(Finish finish) {
   switch (finish) {
@@ -155,23 +171,39 @@ const Json& ModelAgent::tools_in(Language language) const {
   return language == Language::kChinese ? tools_zh_ : tools_en_;
 }
 
-void ModelAgent::warm_up() {
+GenerateRequest ModelAgent::beginning_of(const AgentTask& task) const {
+  Context context = build_context(task, {}, estimate_);
+  GenerateRequest request;
+  request.turns = std::move(context.turns);
+  request.turns.resize(context.shared_turns);
+  request.shared_turns = context.shared_turns;
+  request.tokens_max = 1;
+  request.deadline_ms = kWarmUpMs;
+  request.priority = kIdlePriority;
+  if (const Json& tools = tools_in(task.language); !tools.empty()) request.tools = tools;
+  return request;
+}
+
+void ModelAgent::warm_up(std::span<const KnowledgeEntry> entries) {
   if (model_ == nullptr) return;
   const std::string where = model_->info().where;
   if (where != "worker" && where != "in-process") return;
-  std::string before;
-  for (const Language language : {Language::kChinese, Language::kEnglish}) {
-    const std::string& prompt = agent_.prompt.in(language);
-    if (prompt.empty() || prompt == std::exchange(before, prompt)) continue;
-    GenerateRequest request;
-    request.turns = {{Role::kSystem, prompt, {}, {}}};
-    request.shared_turns = 1;
-    request.tokens_max = 1;
-    request.deadline_ms = kWarmUpMs;
-    request.priority = 0;
-    if (!tools_in(language).empty()) request.tools = tools_in(language);
-    model_->generate(std::move(request), {}, [](const Result<Generated>&) {});
+  const auto requests = std::make_shared<Requests>();
+  AgentTask task;
+  task.agent = &agent_;
+  task.conversation = std::make_shared<Conversation>();
+  const auto add = [&] {
+    for (const Language language : {Language::kChinese, Language::kEnglish}) {
+      task.language = language;
+      requests->push_back(beginning_of(task));
+    }
+  };
+  add();
+  for (const KnowledgeEntry& entry : entries.first(std::min(entries.size(), kEntriesReadMax))) {
+    task.knowledge = {{&entry, 1, {}}};
+    add();
   }
+  read_all(model_, requests);
 }
 
 std::optional<std::string> ModelAgent::plain(const AgentTask& task) const {

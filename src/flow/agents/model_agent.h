@@ -21,7 +21,7 @@ class ModelAgent : public Processor {
   Cancel process(std::shared_ptr<const AgentTask> task, OnText on_text, OnDraft on_draft) override;
   [[nodiscard]] std::optional<std::string> plain(const AgentTask& task) const override;
   // Only models of ours keep what they have read.
-  void warm_up() override;
+  void warm_up(std::span<const KnowledgeEntry> entries) override;
 
  protected:
   // Generates from the task with `figures` in the context.
@@ -32,6 +32,8 @@ class ModelAgent : public Processor {
   // Null: the model may call none.
   [[nodiscard]] const Json& tools_in(Language language) const;
   [[nodiscard]] GenerateRequest request_of(const AgentTask& task, Context& context) const;
+  // Reads what answers to `task` begin with, and writes next to nothing.
+  [[nodiscard]] GenerateRequest beginning_of(const AgentTask& task) const;
 
   const AgentConfig& agent_;
   const std::shared_ptr<Model> model_;  // may be null

@@ -4,6 +4,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -67,8 +68,9 @@ class Processor {
   // The answer that needs no model: when there is none, or no draft passed. Nothing: it has none.
   [[nodiscard]] virtual std::optional<std::string> plain(const AgentTask& task) const = 0;
 
-  // Lets the model read now, when nobody waits, what begins each of its answers. Returns at once.
-  virtual void warm_up() {}
+  // Lets the model read what its answers begin with, alone and with each of `entries`, while
+  // nobody waits. Returns at once; `entries` are not used afterwards.
+  virtual void warm_up(std::span<const KnowledgeEntry> /*entries*/) {}
 
   // What only this agent can check in a model's draft; an Error's message is the reason.
   [[nodiscard]] virtual Status check(const AgentTask&, const Draft&) const { return {}; }

@@ -18,7 +18,7 @@
 namespace qiao::testing {
 
 // A model whose answers wait until a test gives them.
-class HeldModel final : public Model {
+class HeldModel : public Model {
  public:
   [[nodiscard]] ModelInfo info() const override { return {}; }
   RequestId generate(GenerateRequest request, OnText on_text, OnGenerated on_done) override {

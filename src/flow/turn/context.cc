@@ -26,23 +26,20 @@ struct Headings {
   std::string_view tool;
   std::string_view figures;
 };
-constexpr Headings kEnglish{"Answer in English.",    "\nYour last answer was not accepted: ",
+constexpr Headings kEnglish{"Answer in English.",    "Your last answer was not accepted: ",
                             ". Write a better one.", "Knowledge:\n",
                             "Tool result of ",       "Figures:\n"};
 constexpr Headings kChinese{
-    "请用中文回答。", "\n上一个回答没有通过：", "。请重写。", "资料：\n", "工具结果 ", "数字：\n"};
+    "请用中文回答。", "上一个回答没有通过：", "。请重写。", "资料：\n", "工具结果 ", "数字：\n"};
 
 const Headings& headings(Language language) {
   return language == Language::kChinese ? kChinese : kEnglish;
 }
 
-std::string instruction_of(const AgentTask& task) {
+std::string rejection_of(const AgentTask& task) {
+  if (task.rejection.empty()) return {};
   const Headings& words = headings(task.language);
-  std::string text(words.answer);
-  if (!task.rejection.empty()) {
-    text.append(words.rejected).append(task.rejection).append(words.better);
-  }
-  return text;
+  return std::string(words.rejected).append(task.rejection).append(words.better);
 }
 
 // A tool's answer in the fewest tokens: flat objects as lines, and of fields written per language
@@ -78,10 +75,19 @@ std::vector<Piece> history_pieces(const AgentTask& task, const TokenEstimate& es
   return pieces;
 }
 
+// An entry stands under its first question, not the one it was found by: its text is then always
+// the same, and a model that has read it once need not read it again.
+std::string entry_text(const KnowledgeHit& hit, Language language) {
+  const KnowledgeEntry& entry = *hit.entry;
+  const auto& questions = language == Language::kChinese ? entry.questions_zh : entry.questions_en;
+  const std::string& question = questions.empty() ? hit.question : questions.front();
+  return "- " + question + "\n  " + entry.answer.in(language);
+}
+
 std::vector<Piece> knowledge_pieces(const AgentTask& task, const TokenEstimate& estimate) {
   std::vector<Piece> pieces;
   for (const KnowledgeHit& hit : task.knowledge) {
-    const std::string text = "- " + hit.question + "\n  " + hit.entry->answer.in(task.language);
+    const std::string text = entry_text(hit, task.language);
     pieces.push_back(make_piece("knowledge", hit.entry->id, text, estimate));
   }
   return pieces;
@@ -129,16 +135,21 @@ std::string cut_to_tokens(const std::string& text, std::int32_t tokens,
   return cut;
 }
 
-std::string join_given(const std::vector<Piece>& knowledge, const std::vector<Piece>& tools,
-                       std::string_view figures, const Headings& words) {
-  std::string given;
-  if (!knowledge.empty()) given += words.knowledge;
-  for (const Piece& piece : knowledge) given += piece.text + "\n";
+std::string join_knowledge(const std::vector<Piece>& knowledge, const Headings& words) {
+  std::string text;
+  if (!knowledge.empty()) text += words.knowledge;
+  for (const Piece& piece : knowledge) text += piece.text + "\n";
+  return text;
+}
+
+std::string join_findings(const std::vector<Piece>& tools, std::string_view figures,
+                          const Headings& words) {
+  std::string text;
   for (const Piece& piece : tools) {
-    given.append(words.tool).append(piece.part.source).append(":\n").append(piece.text) += "\n";
+    text.append(words.tool).append(piece.part.source).append(":\n").append(piece.text) += "\n";
   }
-  if (!figures.empty()) given.append(words.figures).append(figures).append("\n");
-  return given;
+  if (!figures.empty()) text.append(words.figures).append(figures).append("\n");
+  return text;
 }
 
 void add_parts(std::vector<ContextPart>& parts, const std::vector<Piece>& pieces) {
@@ -190,7 +201,10 @@ Context build_context(const AgentTask& task, std::string_view figures,
   const AgentConfig& agent = *task.agent;
   const Piece system = make_piece("system", agent.prompt_file.in(task.language),
                                   agent.prompt.in(task.language), estimate);
-  const Piece instruction = make_piece("instruction", "", instruction_of(task), estimate);
+  const Headings& words = headings(task.language);
+  const std::string rejection = rejection_of(task);
+  Piece instruction = make_piece("instruction", "", std::string(words.answer), estimate);
+  instruction.part.tokens += estimate.count(rejection) + kTurnTokens;
   Piece user = make_piece("user", task.message_id, task.text, estimate);
   std::vector<Piece> history = history_pieces(task, estimate);
   std::vector<Piece> knowledge = knowledge_pieces(task, estimate);
@@ -225,13 +239,16 @@ Context build_context(const AgentTask& task, std::string_view figures,
     }
   }
 
-  context.given = join_given(knowledge, tools, figures, headings(task.language));
-  if (!system.text.empty()) {
-    context.turns.push_back({Role::kSystem, system.text, {}, {}});
-    context.shared_turns = 1;
-  }
+  const std::string known = join_knowledge(knowledge, words);
+  const std::string found = join_findings(tools, figures, words);
+  context.given = known + found;
+  if (!system.text.empty()) context.turns.push_back({Role::kSystem, system.text, {}, {}});
+  context.turns.push_back({Role::kSystem, known + instruction.text, {}, {}});
+  context.shared_turns = context.turns.size();
   for (const Piece& piece : history) context.turns.push_back({piece.role, piece.text, {}, {}});
-  context.turns.push_back({Role::kSystem, context.given + instruction.text, {}, {}});
+  if (const std::string latest = found + rejection; !latest.empty()) {
+    context.turns.push_back({Role::kSystem, latest, {}, {}});
+  }
   context.turns.push_back({Role::kUser, user.text, {}, {}});
   context.turns.insert(context.turns.end(), task.exchange.begin(), task.exchange.end());
 

@@ -32,7 +32,7 @@ struct ContextPart {
 
 struct Context {
   std::vector<ChatTurn> turns;
-  std::size_t shared_turns = 0;  // the system prompt: the same for all conversations of the agent
+  std::size_t shared_turns = 0;  // of the first ones: other conversations may begin with the same
   std::string given;             // knowledge, tool answers and figures, as the model reads them
   std::int32_t tokens = 0;
   std::size_t input_read = 0;  // characters of the user's text that fit; 0: all of them
@@ -40,9 +40,11 @@ struct Context {
   std::vector<ContextPart> dropped;  // left out to keep within the agent's context_tokens
 };
 
-// Puts together what the model reads: system prompt, history, instructions with knowledge, tool
-// answers and `figures`, and the user's text, within agent.context_tokens. Left out first: the
-// oldest history, then the least related entries; the user's text is cut last, and never silently.
+// Puts together what the model reads: system prompt, knowledge and the language to answer in,
+// history, what is of this turn alone (tool answers, `figures`, why the last draft did not pass),
+// and the user's text, within agent.context_tokens. What is most often the same comes first, since
+// a model does not read a beginning again. Left out first: the oldest history, then the least
+// related entries; the user's text is cut last, and never silently.
 // Pure.
 Context build_context(const AgentTask& task, std::string_view figures,
                       const TokenEstimate& estimate);

@@ -45,15 +45,39 @@ TEST_F(ContextTest, BeginsWithTheSharedPromptAndEndsWithTheQuestion) {
   task_.knowledge = {{&entry_, 0.7, "how long is delivery"}};
   const Context context = build();
   ASSERT_EQ(context.turns.size(), 5U);
-  EXPECT_EQ(context.shared_turns, 1U);
+  EXPECT_EQ(context.shared_turns, 2U);
   EXPECT_EQ(context.turns[0].content, "You are kind.");
-  EXPECT_EQ(context.turns[1].role, Role::kUser);
-  EXPECT_EQ(context.turns[2].role, Role::kAssistant);
-  EXPECT_THAT(context.turns[3].content, HasSubstr("Three days."));
-  EXPECT_THAT(context.turns[3].content, HasSubstr("Answer in English"));
+  EXPECT_THAT(context.turns[1].content, HasSubstr("Three days."));
+  EXPECT_THAT(context.turns[1].content, HasSubstr("Answer in English"));
+  EXPECT_EQ(context.turns[2].role, Role::kUser);
+  EXPECT_EQ(context.turns[3].role, Role::kAssistant);
   EXPECT_EQ(context.turns[4].content, task_.text);
   EXPECT_EQ(context.input_read, 0U);
   EXPECT_TRUE(context.dropped.empty());
+}
+
+// So that a model which has read it once need not read it again.
+TEST_F(ContextTest, AnEntryReadsTheSameHoweverItWasFound) {
+  entry_.questions_en = {"How long is delivery?", "When does it come?"};
+  task_.knowledge = {{&entry_, 0.7, "When does it come?"}};
+  const std::string once = build().turns[1].content;
+  EXPECT_THAT(once, HasSubstr("How long is delivery?"));
+  task_.knowledge = {{&entry_, 0.9, "几天到"}};
+  talk(2, "before");
+  EXPECT_EQ(build().turns[1].content, once);
+}
+
+TEST_F(ContextTest, WhatIsOfThisTurnAloneComesAfterTheHistory) {
+  talk(2, "before");
+  ToolOutcome outcome;
+  outcome.tool = "look";
+  outcome.result = Json{{"state", "sent"}};
+  task_.tools = {outcome};
+  const Context context = build("rows: 3");
+  ASSERT_EQ(context.turns.size(), 6U);
+  EXPECT_EQ(context.turns[4].role, Role::kSystem);
+  EXPECT_THAT(context.turns[4].content, HasSubstr("state: sent"));
+  EXPECT_THAT(context.turns[4].content, HasSubstr("rows: 3"));
 }
 
 TEST_F(ContextTest, TellsWhereEachPartCameFrom) {
@@ -120,7 +144,7 @@ TEST_F(ContextTest, SpeaksTheUsersLanguageToTheModel) {
 
 TEST_F(ContextTest, TellsTheModelWhyItsDraftWasRejected) {
   task_.rejection = "it is empty";
-  EXPECT_THAT(build().turns[1].content, HasSubstr("it is empty"));
+  EXPECT_THAT(build().turns[2].content, HasSubstr("it is empty"));
 }
 
 TEST_F(ContextTest, EstimateFollowsTheModelsTokenizer) {

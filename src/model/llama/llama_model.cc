@@ -9,10 +9,8 @@ namespace {
 // Requests turned into tokens between two steps, so that a crowd does not hold up the answers
 // being written; the most urgent first.
 constexpr std::size_t kPreparedPerStep = 16;
-// Sequences beside the running ones, for beginnings that are shared and conversations that may
-// go on. LlamaSequences pins at most 16.
+// Sequences beside the running ones, for conversations that may go on.
 constexpr std::size_t kKeptPerSlot = 3;
-constexpr std::size_t kPinned = 16;
 constexpr std::size_t kSequencesMax = 256;  // of llama.cpp
 
 LlamaScheduler::Bounds bounds_for(const ModelOptions& options, const llama_model& weights) {
@@ -21,8 +19,9 @@ LlamaScheduler::Bounds bounds_for(const ModelOptions& options, const llama_model
   bounds.cells = static_cast<std::size_t>(options.context_tokens);
   bounds.sharable = !llama_model_is_recurrent(&weights) && !llama_model_is_hybrid(&weights);
   bounds.threads = threads_of(options);
-  const std::size_t running = bounds.slots + 1;  // an urgent one more
-  const std::size_t kept = bounds.sharable ? bounds.slots * kKeptPerSlot + kPinned : 0;
+  const std::size_t running = bounds.slots + 2;  // an urgent one more, and an idle one
+  const std::size_t kept =
+      bounds.sharable ? bounds.slots * kKeptPerSlot + LlamaSequences::kPinnedMax : 0;
   bounds.sequences = std::min(running + kept, kSequencesMax);
   return bounds;
 }

@@ -146,6 +146,38 @@ TEST_F(TinyChat, TheUrgentGoFirst) {
   EXPECT_LT(std::find(order.begin(), order.end(), 7) - order.begin(), 2);
 }
 
+TEST_F(TinyChat, TheIdleOneWaitsForAllOthers) {
+  options_.slots = 1;
+  const auto model = open();
+  std::mutex mutex;
+  std::vector<std::string> order;
+  std::promise<void> begun;
+  const auto submit = [&](const std::string& name, GenerateRequest request, Model::OnText on_text) {
+    auto end = std::make_shared<std::promise<Result<Generated>>>();
+    model->generate(std::move(request), std::move(on_text),
+                    [&order, &mutex, name, end](Result<Generated> done) {
+                      const std::lock_guard lock(mutex);
+                      order.push_back(name);
+                      end->set_value(std::move(done));
+                    });
+    return end->get_future();
+  };
+  auto idle = ask("hello", 1500);
+  idle.priority = kIdlePriority;
+  idle.grammar = "root ::= \"o\" root";  // it does not end by itself
+  auto first = submit("idle", idle, [&, once = false](std::string_view) mutable {
+    if (!std::exchange(once, true)) begun.set_value();
+  });
+  begun.get_future().wait();
+  auto second = submit("asked", ask("hello"), {});
+  auto third = submit("asked", ask("and you"), {});
+  for (auto* end : {&first, &second, &third}) {
+    const auto done = end->get();
+    EXPECT_TRUE(done) << done.error().message;
+  }
+  EXPECT_THAT(order, ::testing::ElementsAre("asked", "asked", "idle"));
+}
+
 TEST_F(TinyChat, StopStringsEndAnAnswer) {
   const auto model = open();
   auto request = ask("hello", 50);

@@ -12,6 +12,10 @@ namespace {
 constexpr std::size_t kPromptTokensMin = 32;
 // A prompt alone is read a tenth faster in larger parts, and keeps nobody waiting.
 constexpr std::size_t kPromptTokensAlone = 64;
+// Of a first step that may have more threads than the processor serves.
+constexpr std::size_t kPromptTokensFirst = 8;
+// What nobody waits for is read in parts that keep who comes now waiting for half a second.
+constexpr std::size_t kPromptTokensIdle = 16;
 constexpr std::size_t kPromptTokensMax = LlamaScheduler::kBatchTokens;
 // A step this small says nothing about the speed of large ones.
 constexpr std::int32_t kMeasuredTokensMin = 32;
@@ -125,7 +129,8 @@ void LlamaScheduler::admit() {
     const auto here = at++;
     const auto& request = here->request;
     const std::size_t extra = request.priority >= kUrgent ? 1 : 0;
-    if (running_.size() >= bounds_.slots + extra) return;
+    const bool idle = request.priority == kIdlePriority;
+    if (idle ? !running_.empty() : busy() >= bounds_.slots + extra) return;
     // The last token is always decoded: its logits are needed.
     const auto match = sequences_.longest_match(request.prompt, request.prompt.size() - 1);
     if (waits_for_other(request.prompt, match.tokens)) continue;
@@ -134,10 +139,14 @@ void LlamaScheduler::admit() {
   }
 }
 
+std::size_t LlamaScheduler::busy() const {
+  return running_.size() - (!running_.empty() && running_.back().idle() ? 1 : 0);
+}
+
 bool LlamaScheduler::waits_for_other(const std::vector<Token>& prompt, std::size_t have) const {
   if (!bounds_.sharable) return false;
   return std::any_of(running_.begin(), running_.end(), [&](const Running& other) {
-    if (!other.reading()) return false;
+    if (!other.reading() || !goes_on(other)) return false;
     const auto common = common_beginning(prompt, other.answer.request.prompt);
     return common >= have + kWorthWaiting && other.read < common;
   });
@@ -169,14 +178,14 @@ void LlamaScheduler::fill_batch() {
   for (auto& running : running_) {
     running.in_batch = 0;
     running.row = -1;
-    if (running.reading()) continue;
+    if (running.reading() || !goes_on(running)) continue;
     const auto position = static_cast<llama_pos>(sequences_.tokens(running.sequence).size());
     if (!batch_.add(running.next, position, running.sequence, true)) continue;
     running.row = batch_.size() - 1;
   }
   auto budget = std::min(prompt_tokens_in_time(), static_cast<std::size_t>(batch_.room()));
   for (auto& running : running_) {
-    if (!running.reading()) continue;
+    if (!running.reading() || !goes_on(running)) continue;
     const auto tokens = std::min(budget, running.answer.request.prompt.size() - running.read);
     add_prompt(running, tokens);
     budget -= tokens;
@@ -184,8 +193,12 @@ void LlamaScheduler::fill_batch() {
 }
 
 std::size_t LlamaScheduler::prompt_tokens_in_time() const {
-  const bool alone = running_.size() == 1 && waiting_.empty();
-  const auto least = alone ? kPromptTokensAlone : kPromptTokensMin;
+  if (threads_.knows_nothing(clock_.steady_us())) return kPromptTokensFirst;
+  const bool nobody_waits = waiting_.empty() || waiting_.front().request.priority == kIdlePriority;
+  const bool alone = busy() == 1 && nobody_waits;
+  const auto least = busy() == 0 ? kPromptTokensIdle
+                     : alone     ? kPromptTokensAlone
+                                 : kPromptTokensMin;
   if (token_us_ == 0) return least;  // until the speed is known
   const auto timely = static_cast<std::size_t>(kStepMs * 1000 / token_us_);
   return std::clamp(timely, least, kPromptTokensMax);

@@ -23,7 +23,8 @@ namespace qiao::model {
 // being decoded for another one waits for that.
 //
 // A request starts when a slot is free and the cells for its prompt and longest answer are, so an
-// answer that has begun never lacks room; kUrgent and above may use one slot more.
+// answer that has begun never lacks room; kUrgent and above may use one slot more. One request of
+// kIdlePriority at a time, beside the slots, goes on in steps without any other.
 // Owned by LlamaModel; its thread only. The caller bounds how many answers it adds.
 class LlamaScheduler {
  public:
@@ -70,6 +71,7 @@ class LlamaScheduler {
     std::int64_t first_us = 0;
 
     [[nodiscard]] bool reading() const { return read < answer.request.prompt.size(); }
+    [[nodiscard]] bool idle() const { return answer.request.priority == kIdlePriority; }
     // Cells it may still need.
     [[nodiscard]] std::size_t cells_ahead() const;
   };
@@ -77,6 +79,12 @@ class LlamaScheduler {
 
   void end_late_ones();
   void admit();
+  // Running ones that are not idle.
+  [[nodiscard]] std::size_t busy() const;
+  // Whether `running` takes part in the steps now.
+  [[nodiscard]] bool goes_on(const Running& running) const {
+    return !running.idle() || busy() == 0;
+  }
   [[nodiscard]] bool waits_for_other(const std::vector<Token>& prompt, std::size_t have) const;
   [[nodiscard]] bool fits(const LlamaRequest& request, LlamaSequences::Match match) const;
   void start(std::list<Answer>::iterator answer, LlamaSequences::Match match);

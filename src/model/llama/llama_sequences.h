@@ -21,6 +21,8 @@ namespace qiao::model {
 // Owned by the scheduler; its thread only. Sequences and cells are bounded by the constructor.
 class LlamaSequences {
  public:
+  static constexpr std::size_t kPinnedMax = 128;
+
   enum class State : std::uint8_t { kFree, kRunning, kKept, kPinned };
   struct Match {
     llama_seq_id from = -1;
@@ -62,8 +64,6 @@ class LlamaSequences {
     std::vector<std::uint32_t> cells;  // one for each token
     std::uint64_t last_use = 0;
   };
-  static constexpr std::size_t kPinnedMax = 16;
-
   [[nodiscard]] const Sequence& at(llama_seq_id id) const;
   Sequence& at(llama_seq_id id);
   [[nodiscard]] std::optional<llama_seq_id> oldest(State state, llama_seq_id except = -1) const;

@@ -40,8 +40,7 @@ StepThreads::StepThreads(int most, Served served)
       ended_us_(-kPauseUs) {}
 
 int StepThreads::next(std::int64_t now_us) {
-  const bool paused = now_us - ended_us_ >= kPauseUs;
-  if (paused && most_ > 1) {
+  if (knows_nothing(now_us)) {
     count_ = std::clamp(static_cast<int>(served_(most_) * most_ + 0.25), 1, most_);
     try_after_us_ = kTryAfterMinUs;
     try_at_us_ = now_us + try_after_us_;

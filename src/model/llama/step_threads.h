@@ -29,6 +29,11 @@ class StepThreads {
 
   explicit StepThreads(int most, Served served = served_now);
 
+  // Whether nothing is known of the processor at `now_us`: the next step should be short, since it
+  // may take several times as long as it should.
+  [[nodiscard]] bool knows_nothing(std::int64_t now_us) const {
+    return most_ > 1 && now_us - ended_us_ >= kPauseUs;
+  }
   // For the step that begins at `now_us`. Blocks for kTrialUs when a trial is due.
   int next(std::int64_t now_us);
   // That step is over; meanwhile this process had `cpu_us` of processor time.

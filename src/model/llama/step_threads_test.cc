@@ -97,6 +97,15 @@ TEST_F(StepThreadsTest, LooksAnewAfterAPause) {
   EXPECT_EQ(trials_, 2);
 }
 
+TEST_F(StepThreadsTest, KnowsTheMachineFromTheLastStepOn) {
+  EXPECT_TRUE(threads_.knows_nothing(now_us_));
+  step();
+  EXPECT_FALSE(threads_.knows_nothing(now_us_));
+  now_us_ += StepThreads::kPauseUs;
+  EXPECT_TRUE(threads_.knows_nothing(now_us_));
+  EXPECT_FALSE(StepThreads(1).knows_nothing(now_us_)) << "there is nothing to know";
+}
+
 TEST(StepThreads, OneThreadIsNeverTried) {
   StepThreads one(1, [](int) -> double {
     ADD_FAILURE() << "tried";
