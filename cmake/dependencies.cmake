@@ -53,9 +53,11 @@ target_link_libraries(qiao_flags INTERFACE Threads::Threads)
 
 set(QIAO_SANITIZE "" CACHE STRING "Sanitizers, e.g. address,undefined")
 if(QIAO_SANITIZE)
-  add_compile_options(-fsanitize=${QIAO_SANITIZE} -fno-omit-frame-pointer -Wno-error=maybe-uninitialized)
+  # Warnings are the ordinary build's; a report ends the program.
+  add_compile_options(-fsanitize=${QIAO_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer -w)
   add_link_options(-fsanitize=${QIAO_SANITIZE})
-  if(QIAO_SANITIZE MATCHES thread)
-    add_compile_options(-Wno-tsan)
-  endif()
+endif()
+if(QIAO_BUILD_FUZZ)  # libFuzzer learns from every branch, also of those below the parser
+  add_compile_options(-fsanitize=fuzzer-no-link)
+  add_link_options(-fsanitize=fuzzer-no-link)
 endif()

@@ -7,10 +7,12 @@
 # our modules or imported targets that the module's headers need; PRIVATE_DEPS only its
 # sources. TEST_LABELS are given to every test of the module; TEST_DEPS link to its tests
 # alone. HEADERS are parsed once for the module and its tests, and its sources are compiled some
-# together: g++ makes what such headers' templates need anew at the end of each.
+# together: g++ makes what such headers' templates need anew at the end of each. Under sanitizers
+# all modules' are, but for the sources APART, whose hidden names are others', too.
 
 # What nearly every source reads (containers, functions, JSON), parsed once for all of them: half
-# the time of a build. clang parses it for each.
+# the time of a build. clang parses it for each, so that clang-tidy sees what a source leaves out,
+# but not under sanitizers.
 add_library(qiao_headers OBJECT ${CMAKE_SOURCE_DIR}/cmake/headers.cc)
 target_link_libraries(qiao_headers PRIVATE qiao_flags)
 set(QIAO_HEADERS <algorithm> <chrono> <cstdint> <deque> <functional> <map> <memory> <mutex> <nlohmann/json.hpp>
@@ -20,13 +22,16 @@ set(QIAO_SOURCES_TOGETHER 8)
 
 # `target` takes its headers from those that `owner` parsed; an owner parses ARGN, too.
 function(qiao_precompile target owner)
-  if(NOT CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+  if(NOT CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND NOT QIAO_SANITIZE)
     return()
   endif()
   if(target STREQUAL owner)
     target_precompile_headers(${target} PRIVATE ${QIAO_HEADERS} ${ARGN})
   else()
     target_precompile_headers(${target} REUSE_FROM ${owner})
+  endif()
+  if(NOT CMAKE_CXX_COMPILER_ID STREQUAL "GNU")  # lets ccache keep what is compiled with them
+    target_compile_options(${target} PRIVATE "SHELL:-Xclang -fno-pch-timestamp")
   endif()
   get_target_property(type ${target} TYPE)
   if(type STREQUAL "EXECUTABLE")  # -fPIE would not fit headers that were parsed with -fPIC
@@ -38,7 +43,7 @@ qiao_precompile(qiao_headers qiao_headers)
 
 function(qiao_module name)
   cmake_parse_arguments(M "" ""
-    "SOURCES;TESTS;MODEL_TESTS;BENCHES;DEPS;PRIVATE_DEPS;TEST_DEPS;TEST_LABELS;HEADERS" ${ARGN})
+    "SOURCES;TESTS;MODEL_TESTS;BENCHES;DEPS;PRIVATE_DEPS;TEST_DEPS;TEST_LABELS;HEADERS;APART" ${ARGN})
   set(target qiao_${name})
   set(headers_of qiao_headers)
   if(M_SOURCES)
@@ -68,6 +73,10 @@ function(qiao_module name)
   if(QIAO_BUILD_BENCH AND M_BENCHES)
     add_executable(${name}_bench ${M_BENCHES})
     target_link_libraries(${name}_bench PRIVATE ${target} benchmark::benchmark_main)
+  endif()
+  if(M_SOURCES AND QIAO_SANITIZE)  # the checks that templates get are most of such a build's time
+    list(APPEND together ${target} ${name}_test)
+    set_source_files_properties(${M_APART} PROPERTIES SKIP_UNITY_BUILD_INCLUSION ON)
   endif()
   foreach(each IN LISTS together)
     if(TARGET ${each})

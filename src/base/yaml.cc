@@ -154,7 +154,7 @@ class TreeBuilder final : public YAML::EventHandler {
       take_key(parent, node);
     } else {
       node.key_line = parent.key_line;
-      parent.node.entries.emplace_back(std::move(parent.key), std::move(node));
+      parent.node.entries.push_back({std::move(parent.key), std::move(node)});
       parent.has_key = false;
     }
   }

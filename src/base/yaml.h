@@ -14,6 +14,8 @@
 
 namespace qiao {
 
+struct YamlEntry;
+
 // One node of a YAML document with the place it was written, as plain values.
 struct YamlNode {
   enum class Kind { kNull, kScalar, kList, kMap };
@@ -22,7 +24,7 @@ struct YamlNode {
   std::string scalar;
   bool quoted = false;  // a quoted scalar is a string even when it reads like a number
   std::vector<YamlNode> items;
-  std::vector<std::pair<std::string, YamlNode>> entries;  // in written order
+  std::vector<YamlEntry> entries;  // in written order
   std::string file;
   int line = 0;      // from 1
   int key_line = 0;  // of the key this is the value of; 0: of none
@@ -34,6 +36,11 @@ struct YamlNode {
   [[nodiscard]] std::string where() const;
   [[nodiscard]] std::string key_where() const;  // of its key
   [[nodiscard]] Json to_json() const;
+};
+
+struct YamlEntry {
+  std::string key;
+  YamlNode value;
 };
 
 // Limits against bombs: a document past one is refused with its place.

@@ -14,7 +14,7 @@ std::string fault_of(std::string_view text) {
 TEST(ParseYaml, KeepsOrderPlaceAndQuotes) {
   const YamlNode root = parse_yaml("b: 1\na:\n  - '2'\n  - x: ~\n", "f.yaml").value();
   ASSERT_EQ(root.entries.size(), 2U);
-  EXPECT_EQ(root.entries[0].first, "b");
+  EXPECT_EQ(root.entries[0].key, "b");
   const YamlNode* list = root.find("a");
   ASSERT_NE(list, nullptr);
   EXPECT_TRUE(list->items[0].quoted);

@@ -3,10 +3,10 @@
 
 #include <sqlite3.h>
 
-#include <chrono>
 #include <utility>
 
 #include "base/check.h"
+#include "history/steady.h"
 
 namespace qiao::history {
 namespace {
@@ -15,12 +15,6 @@ namespace {
 constexpr int kBusyMs = 2'000;
 // SQLite asks about the time limit each so many of its own steps.
 constexpr int kStepsPerLook = 10'000;
-
-std::int64_t steady_ms() {
-  return std::chrono::duration_cast<std::chrono::milliseconds>(
-             std::chrono::steady_clock::now().time_since_epoch())
-      .count();
-}
 
 Code code_of(int result) {
   switch (result & 0xFF) {

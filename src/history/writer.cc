@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "base/logging.h"
+#include "history/steady.h"
 
 namespace qiao::history {
 namespace {
@@ -21,12 +22,6 @@ constexpr std::int64_t kPauseMsMin = 100;
 constexpr std::int64_t kPauseMsMax = 10'000;
 // Damage that building anew does not mend must not keep the disk busy.
 constexpr std::int64_t kRebuildEveryMs = 60'000;
-
-std::int64_t steady_ms() {
-  return std::chrono::duration_cast<std::chrono::milliseconds>(
-             std::chrono::steady_clock::now().time_since_epoch())
-      .count();
-}
 
 }  // namespace
 

@@ -188,7 +188,7 @@ Source environment_source() {
     const std::string variable(key.variable);
     const char* value = std::getenv(variable.c_str());
     if (value == nullptr || *value == '\0') continue;
-    source.map.entries.emplace_back(key.name, value_node(key.name, variable, value));
+    source.map.entries.push_back({std::string(key.name), value_node(key.name, variable, value)});
   }
   return source;
 }
@@ -198,7 +198,7 @@ Source flag_source(const std::map<std::string, std::string>& flags) {
   source.map.kind = YamlNode::Kind::kMap;
   source.origin = [](const std::string& key, const YamlNode&) { return flag_name(key); };
   for (const auto& [key, value] : flags) {
-    source.map.entries.emplace_back(key, value_node(key, flag_name(key), value));
+    source.map.entries.push_back({key, value_node(key, flag_name(key), value)});
   }
   return source;
 }

@@ -6,10 +6,13 @@
 #include <functional>
 #include <unordered_set>
 
+#include "text/candidates.h"
 #include "text/utf8.h"
 
 namespace qiao {
 namespace {
+
+using text::is_digit;
 
 constexpr std::array<std::string_view, 17> kAbbreviations = {
     "mr",  "mrs", "ms",  "dr", "prof", "st",     "vs",   "etc", "e.g",
@@ -33,10 +36,6 @@ bool is_hard_end(char32_t code) {
 
 bool is_letter_or_dot(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '.';
-}
-
-bool is_digit(char c) {
-  return c >= '0' && c <= '9';
 }
 
 template <class Words>

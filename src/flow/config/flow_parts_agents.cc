@@ -110,7 +110,7 @@ std::vector<FilterConfig> PartReader::filters(const YamlNode& node) {
   for (const YamlNode& item : list ? node.items : single) {
     FilterConfig filter;
     if (item.kind == YamlNode::Kind::kMap && item.entries.size() == 1) {
-      filter = {item.entries[0].first, item.entries[0].second.scalar};
+      filter = {item.entries[0].key, item.entries[0].value.scalar};
     } else if (item.kind == YamlNode::Kind::kScalar) {
       filter.name = item.scalar;
     } else {

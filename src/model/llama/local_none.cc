@@ -6,7 +6,7 @@
 namespace qiao::model {
 namespace {
 
-Error without_llama() {
+Error no_local_models() {
   return {Code::kUnsupported,
           "this qiao was built without llama.cpp: use a model of a provider, or build it with "
           "-DQIAO_WITH_LLAMA=ON"};
@@ -15,7 +15,7 @@ Error without_llama() {
 }  // namespace
 
 Result<GgufSummary> check_gguf(const std::string& /*path*/) {
-  return without_llama();
+  return no_local_models();
 }
 
 ModelFiles::ModelFiles(ModelFiles&& other) noexcept
@@ -31,12 +31,12 @@ int ModelFiles::take_adapter() {
 }
 
 Result<ModelFiles> open_model_files(const ModelOptions& /*options*/) {
-  return without_llama();
+  return no_local_models();
 }
 
 Result<std::shared_ptr<LocalModel>> open_local(const ModelOptions& /*options*/,
                                                ModelFiles /*files*/, const Clock& /*clock*/) {
-  return without_llama();
+  return no_local_models();
 }
 
 }  // namespace qiao::model

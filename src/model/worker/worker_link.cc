@@ -17,7 +17,7 @@
 namespace qiao::model {
 namespace {
 
-constexpr std::size_t kReadBytes = 256 << 10;
+constexpr std::size_t kLinkReadBytes = 256 << 10;
 constexpr std::int64_t kEndWaitMs = 500;
 // Of a worker that is given no other limit: the file, a rearranged copy of it, and context.
 constexpr std::size_t kMemoryBesideFiles = std::size_t{2} << 30;
@@ -119,7 +119,7 @@ bool WorkerLink::write_some() {
 }
 
 bool WorkerLink::read_some() {
-  char buffer[kReadBytes];
+  char buffer[kLinkReadBytes];
   const ssize_t n = ::recv(socket_, buffer, sizeof buffer, MSG_DONTWAIT);
   if (n < 0) return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR;
   reader_.feed({buffer, static_cast<std::size_t>(n)});
