@@ -21,6 +21,7 @@ void declare(Arguments& arguments, FinetuneOptions& options, std::string& task) 
   arguments.add("--seeds", "N", options.seeds, Text::kLearnSeedsHelp);
   arguments.add("--folds", "N", options.folds, Text::kLearnFoldsHelp);
   arguments.add("--epochs", "N", options.epochs, Text::kLearnEpochsHelp);
+  arguments.add("--contrast", "N", options.contrast, Text::kLearnContrastHelp);
   arguments.add("--batch", "N", options.batch, Text::kLearnBatchHelp);
   arguments.add("--rate", "X", options.rate, Text::kLearnRateHelp);
   arguments.add("--head-rate", "X", options.head_rate, Text::kLearnHeadRateHelp);

@@ -2,7 +2,9 @@
 #include "learn/data/examples.h"
 
 #include <algorithm>
+#include <map>
 #include <numeric>
+#include <utility>
 
 #include "base/random.h"
 
@@ -108,6 +110,34 @@ std::vector<std::vector<std::size_t>> plan_batches(const std::vector<Example>& e
     cut(examples, first, last, batch, tokens_max, batches);
   }
   shuffle(batches, rng);
+  return batches;
+}
+
+std::vector<std::vector<std::size_t>> plan_pairs(const std::vector<Example>& examples,
+                                                 std::size_t batch, std::size_t tokens_max,
+                                                 std::uint64_t seed) {
+  Rng rng(seed);
+  Order order(examples.size());
+  std::iota(order.begin(), order.end(), 0);
+  shuffle(order, rng);
+  std::map<std::int64_t, Order> by_label;
+  for (const std::size_t i : order) by_label[examples[i].targets.front()].push_back(i);
+  std::vector<Order> batches;
+  Order open;
+  std::size_t longest = 0;
+  for (const std::size_t i : order) {
+    const Order& alike = by_label[examples[i].targets.front()];
+    std::size_t partner = i;
+    while (alike.size() > 1 && partner == i) partner = alike[rng.below(alike.size())];
+    longest = std::max({longest, examples[i].text.ids.size(), examples[partner].text.ids.size()});
+    const std::size_t size = open.size() + 2;
+    if (!open.empty() && (size > batch || size * longest > tokens_max)) {
+      batches.push_back(std::exchange(open, {}));
+      longest = std::max(examples[i].text.ids.size(), examples[partner].text.ids.size());
+    }
+    open.insert(open.end(), {i, partner});
+  }
+  if (!open.empty()) batches.push_back(std::move(open));
   return batches;
 }
 

@@ -41,6 +41,11 @@ Batch make_batch(const std::vector<Example>& examples, const std::vector<std::si
 std::vector<std::vector<std::size_t>> plan_batches(const std::vector<Example>& examples,
                                                    std::size_t batch, std::size_t tokens_max,
                                                    std::uint64_t seed);
+// The same, but of pairs: all examples once, each followed by another of its label, by itself where
+// there is none. Requires: one target each.
+std::vector<std::vector<std::size_t>> plan_pairs(const std::vector<Example>& examples,
+                                                 std::size_t batch, std::size_t tokens_max,
+                                                 std::uint64_t seed);
 // How much is asked of a model at once where nothing is learnt.
 inline constexpr std::size_t kAskedTexts = 64;
 inline constexpr std::size_t kAskedTokens = 4096;

@@ -20,6 +20,7 @@ namespace qiao::learn {
 namespace {
 
 constexpr std::int64_t kRunsMax = 100;  // seeds, and folds
+constexpr std::int64_t kContrastMax = 1'000;
 constexpr std::int64_t kTokensMin = 5;  // two texts of one piece
 constexpr double kUnknownDevMax = 0.2;  // share of dev rows with labels train lacks
 
@@ -30,6 +31,11 @@ Status check_options(const FinetuneOptions& options) {
   if (options.seeds < 1 || options.seeds > kRunsMax || options.folds < 0 || options.folds == 1 ||
       options.folds > kRunsMax) {
     return invalid_argument("--seeds must be from 1 to 100, --folds from 2 to 100");
+  }
+  const bool of_labels = options.task == Task::kClassify || options.task == Task::kPair;
+  if (options.contrast < 0 || options.contrast > kContrastMax ||
+      (options.contrast > 0 && !of_labels)) {
+    return invalid_argument("--contrast takes 0 to 1,000 rounds, with the task classify or pair");
   }
   if (options.rate < 0 || options.dropout < 0 || options.dropout >= 1 || options.smoothing < 0 ||
       options.smoothing >= 1 || options.warmup < 0 || options.warmup >= 1 ||

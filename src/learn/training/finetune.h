@@ -21,14 +21,15 @@ struct FinetuneOptions {
   std::string out;  // the bundle's folder; must not exist
   Task task = Task::kClassify;
   std::int64_t seed = 1;
-  std::int64_t seeds = 1;    // runs with seed, seed + 1, …; the one best on dev is kept
-  std::int64_t folds = 0;    // first tried on so many parts of train; 0: not
-  std::int64_t epochs = 0;   // 0: by the number of rows
-  std::int64_t batch = 0;    // texts; 0: 32, for tags 8
-  double rate = 0;           // highest learning rate; 0: 2e-4, for tags 1e-4
-  double head_rate = 10;     // the head's, as a multiple of it
-  double layer_decay = 0.9;  // of the rate, from each layer to the one below
-  double warmup = 0.1;       // share of the steps
+  std::int64_t seeds = 1;     // runs with seed, seed + 1, …; the one best on dev is kept
+  std::int64_t folds = 0;     // first tried on so many parts of train; 0: not
+  std::int64_t epochs = 0;    // 0: by the number of rows
+  std::int64_t contrast = 0;  // rounds of contrast_loss() before them; 0: none
+  std::int64_t batch = 0;     // texts; 0: 32, for tags 8
+  double rate = 0;            // highest learning rate; 0: 2e-4, for tags 1e-4
+  double head_rate = 10;      // the head's, as a multiple of it
+  double layer_decay = 0.9;   // of the rate, from each layer to the one below
+  double warmup = 0.1;        // share of the steps
   double dropout = 0.1;
   double smoothing = 0.1;      // of the labels; tags have none
   double adversary = 0;        // length of the push against the word vectors; 0: none

@@ -72,6 +72,26 @@ TEST_F(FinetuneTest, LearnsPairs) {
   EXPECT_EQ(load_bundle(folder_ / "bundle")->task, Task::kPair);
 }
 
+// One epoch of labels is too little without it.
+TEST_F(FinetuneTest, ContrastDrawsTextsOfOneLabelTogether) {
+  FinetuneOptions wanted = options("plain");
+  wanted.epochs = 1;
+  const auto plain = run(wanted);
+  ASSERT_TRUE(plain) << plain.error().message;
+  wanted.out = folder_ / "bundle";
+  wanted.contrast = 6;
+  const auto card = run(wanted);
+  ASSERT_TRUE(card) << card.error().message;
+  EXPECT_EQ((*card)["options"]["contrast"], 6);
+  EXPECT_EQ((*card)["epochs"].size(), 1U);
+  EXPECT_EQ((*card)["best_epoch"], 1);
+  const double without = json_number((*plain)["dev"], "accuracy").value_or(1);
+  EXPECT_LT(without, json_number((*card)["dev"], "accuracy").value_or(0)) << without;
+  wanted.out = folder_ / "tags";
+  wanted.task = Task::kTag;
+  EXPECT_NE(run(wanted).error().message.find("--contrast"), std::string::npos);
+}
+
 TEST_F(FinetuneTest, LearnsAgainstAPush) {
   FinetuneOptions wanted = options("bundle");
   wanted.adversary = 0.5;
@@ -156,15 +176,20 @@ TEST_F(FinetuneTest, FoldsTellMeanAndDeviation) {
 // Stopped before its first step, and so again in every later one: the end is that of an unbroken
 // run, to the bit.
 TEST_F(FinetuneTest, AResumedRunEndsAsAnUnbrokenOne) {
-  ASSERT_TRUE(run(options("unbroken")));
+  const auto with_contrast = [this](const std::string& out) {
+    FinetuneOptions wanted = options(out);
+    wanted.contrast = 1;
+    return wanted;
+  };
+  ASSERT_TRUE(run(with_contrast("unbroken")));
   stop_ = true;
-  const auto stopped = run(options("broken"));
+  const auto stopped = run(with_contrast("broken"));
   ASSERT_FALSE(stopped);
   EXPECT_EQ(stopped.error().code, Code::kCancelled);
   EXPECT_NE(stopped.error().message.find("--resume"), std::string::npos);
   EXPECT_FALSE(std::filesystem::exists(folder_ / "broken"));
 
-  FinetuneOptions again = options("broken");
+  FinetuneOptions again = with_contrast("broken");
   again.resume = true;
   again.seed = 9;
   EXPECT_EQ(run(again).error().code, Code::kPrecondition);  // not the run that was saved
@@ -172,7 +197,7 @@ TEST_F(FinetuneTest, AResumedRunEndsAsAnUnbrokenOne) {
   again.stop_after = 5;
   stop_ = false;
   ASSERT_FALSE(run(again));
-  again.stop_after = 13;
+  again.stop_after = 18;
   ASSERT_FALSE(run(again));
   again.stop_after = 0;
   const auto resumed = run(again);

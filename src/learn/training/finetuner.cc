@@ -14,6 +14,7 @@
 #include "learn/evaluation/calibration.h"
 #include "learn/files/model_card.h"
 #include "learn/models/tag_chain.h"
+#include "learn/training/contrast.h"
 #include "learn/training/precision.h"
 #include "learn/training/seeds.h"
 
@@ -117,9 +118,9 @@ Finetuner::Finetuner(Disk& disk, const FinetuneOptions& options, Progress& progr
 
 Result<Json> Finetuner::run() {
   QIAO_TRY(prepare());
-  while (state_.epoch < options_.epochs && !stalled()) {
+  while (epochs_done() < options_.epochs && !stalled()) {
     QIAO_TRY(run_epoch());
-    QIAO_TRY(end_epoch());
+    QIAO_TRY(contrasting() ? end_contrast() : end_epoch());
   }
   Json made = card();
   if (options_.task != Task::kTag) {
@@ -142,7 +143,8 @@ Status Finetuner::prepare() {
   }
   options_.bfloat16 = options_.bfloat16 && cpu_has_bfloat16();
   class_weights_ = label_weights(examples_, bundle.labels.size(), options_.class_weights);
-  for (std::int64_t epoch = 0; epoch < options_.epochs; ++epoch) {
+  for (std::int64_t epoch = 0; epoch < options_.contrast + options_.epochs; ++epoch) {
+    if (epoch == options_.contrast) contrast_steps_ = steps_;
     steps_ += static_cast<std::int64_t>(batches_of(epoch).size());
   }
   state_.identity = identity();
@@ -160,6 +162,7 @@ Json Finetuner::identity() const {
           {"layers", start_.bundle.shape.layers},
           {"seed", options_.seed},
           {"epochs", options_.epochs},
+          {"contrast", options_.contrast},
           {"batch", options_.batch},
           {"rate", options_.rate},
           {"head_rate", options_.head_rate},
@@ -175,26 +178,40 @@ Json Finetuner::identity() const {
 }
 
 std::vector<Finetuner::Chosen> Finetuner::batches_of(std::int64_t epoch) const {
-  return plan_batches(examples_, static_cast<std::size_t>(options_.batch), kBatchTokens,
-                      mix_seed(seed(), static_cast<std::uint64_t>(epoch) + 1));
+  const auto plan = epoch < options_.contrast ? plan_pairs : plan_batches;
+  return plan(examples_, static_cast<std::size_t>(options_.batch), kBatchTokens,
+              mix_seed(seed(), static_cast<std::uint64_t>(epoch) + 1));
 }
 
 // True when dev has not risen for so long that it will not any more.
 bool Finetuner::stalled() const {
-  const std::int64_t best = json_integer(state_.notes, "best_epoch").value_or(state_.epoch);
-  return state_.epoch - best >= kPatience;
+  const std::int64_t best = json_integer(state_.notes, "best_epoch").value_or(epochs_done());
+  return epochs_done() - best >= kPatience;
 }
 
 bool Finetuner::stop_wanted() const {
   return stop_.load() || (options_.stop_after > 0 && state_.step == options_.stop_after);
 }
 
+std::string Finetuner::stage() const {
+  const std::int64_t at = contrasting() ? state_.epoch : epochs_done();
+  const std::int64_t of = contrasting() ? options_.contrast : options_.epochs;
+  return tr(progress_.language(), contrasting() ? Text::kLearnContrastStage : Text::kLearnEpoch,
+            {std::to_string(at + 1), std::to_string(of)});
+}
+
+// It rises and falls once for contrast and once for the labels.
+double Finetuner::rate() const {
+  const std::int64_t at = contrasting() ? state_.step : state_.step - contrast_steps_;
+  const std::int64_t of = contrasting() ? contrast_steps_ : steps_ - contrast_steps_;
+  const auto warmup = static_cast<std::int64_t>(options_.warmup * static_cast<double>(of));
+  return options_.rate * warmup_cosine(at, of, warmup, kRateFloor);
+}
+
 Status Finetuner::run_epoch() {
   const auto batches = batches_of(state_.epoch);
   const auto count = static_cast<std::int64_t>(batches.size());
-  progress_.begin(tr(progress_.language(), Text::kLearnEpoch,
-                     {std::to_string(state_.epoch + 1), std::to_string(options_.epochs)}),
-                  count, state_.batch_in_epoch);
+  progress_.begin(stage(), count, state_.batch_in_epoch);
   start_.bundle.model->train();
   epoch_loss_ = json_number(state_.notes, "epoch_loss").value_or(0);
   Clock::time_point last = Clock::now();
@@ -221,9 +238,7 @@ Result<double> Finetuner::learn(const Chosen& chosen) {
   if (!std::isfinite(value)) return not_a_number(chosen);
   loss.backward();
   if (options_.adversary > 0) learn_against_push(batch, chosen);
-  const auto warmup = static_cast<std::int64_t>(options_.warmup * static_cast<double>(steps_));
-  const double share = warmup_cosine(state_.step, steps_, warmup, kRateFloor);
-  QIAO_TRY(optimiser_.step(options_.rate * share));
+  QIAO_TRY(optimiser_.step(rate()));
   progress_.step(state_.batch_in_epoch + 1, value, batch.tokens);
   return value;
 }
@@ -252,6 +267,7 @@ torch::Tensor Finetuner::loss_of(const Batch& batch, const Chosen& chosen) {
   Relations seen;
   const TextOutput output = start_.bundle.model->run(batch.ids, batch.present, batch.segments,
                                                      start_.teacher.more ? &seen : nullptr);
+  if (contrasting()) return contrast_loss(output.vectors.to(torch::kFloat), batch.targets);
   const torch::Tensor scores = output.scores.to(torch::kFloat);
   if (options_.task == Task::kTag) {
     return chain_loss(scores, batch.targets, start_.bundle.model->transitions);
@@ -290,6 +306,21 @@ Error Finetuner::not_a_number(const Chosen& chosen) const {
                                   " in lines " + lines};
 }
 
+Status Finetuner::end_contrast() {
+  QIAO_TRY(folder_.tell(state_.step, {{"loss/contrast", epoch_loss_}}));
+  progress_.note(
+      tr(progress_.language(), Text::kLearnContrastDone,
+         {std::to_string(state_.epoch + 1), fixed_text(epoch_loss_, 4), clock_text(seconds_)}));
+  begin_next();
+  return {};
+}
+
+void Finetuner::begin_next() {
+  state_.epoch += 1;
+  state_.batch_in_epoch = 0;
+  state_.notes["epoch_loss"] = 0.0;
+}
+
 Status Finetuner::end_epoch() {
   Bundle& bundle = start_.bundle;
   auto report = evaluate(bundle.model, exam_, bundle.labels, bundle.tokenizer.pad(),
@@ -305,9 +336,7 @@ Status Finetuner::end_epoch() {
   QIAO_TRY(folder_.tell(state_.step, {{"loss/train", epoch_loss_},
                                       {"loss/dev", report->loss},
                                       {"quality/dev", quality(*report, options_.task)}}));
-  state_.epoch += 1;
-  state_.batch_in_epoch = 0;
-  state_.notes["epoch_loss"] = 0.0;
+  begin_next();
   if (!best) return {};
   bundle.card = card();
   return save_bundle(disk_, folder_.path(), bundle);
@@ -315,7 +344,7 @@ Status Finetuner::end_epoch() {
 
 void Finetuner::note_epoch(const Report& report, bool best) {
   const double got = quality(report, options_.task);
-  const std::int64_t epoch = state_.epoch + 1;
+  const std::int64_t epoch = epochs_done() + 1;
   state_.notes["epochs"].push_back(
       {{"epoch", epoch}, {"train_loss", epoch_loss_}, {"dev_loss", report.loss}, {"dev", got}});
   if (best) {

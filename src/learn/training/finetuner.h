@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <functional>
+#include <string>
 #include <vector>
 
 #include "learn/evaluation/evaluate.h"
@@ -51,6 +52,11 @@ class Finetuner {
   [[nodiscard]] std::uint64_t seed() const { return static_cast<std::uint64_t>(options_.seed); }
   [[nodiscard]] bool stalled() const;
   [[nodiscard]] bool stop_wanted() const;
+  // Rounds of contrast come first and count as epochs of the state.
+  [[nodiscard]] bool contrasting() const { return state_.epoch < options_.contrast; }
+  [[nodiscard]] std::int64_t epochs_done() const { return state_.epoch - options_.contrast; }
+  [[nodiscard]] std::string stage() const;
+  [[nodiscard]] double rate() const;
   Status run_epoch();
   Result<double> learn(const Chosen& chosen);
   void learn_against_push(const Batch& batch, const Chosen& chosen);
@@ -58,6 +64,8 @@ class Finetuner {
   torch::Tensor teacher_loss(const TextOutput& output, const Chosen& chosen);
   [[nodiscard]] Error not_a_number(const Chosen& chosen) const;
   Status end_epoch();
+  Status end_contrast();
+  void begin_next();
   void note_epoch(const Report& report, bool best);
   Result<Json> calibration();
   [[nodiscard]] Json card() const;
@@ -74,6 +82,7 @@ class Finetuner {
   torch::Tensor class_weights_;
   TrainState state_;
   std::int64_t steps_ = 0;
+  std::int64_t contrast_steps_ = 0;  // of them, the first
   double epoch_loss_ = 0;
   double seconds_ = 0;
 };
