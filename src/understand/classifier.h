@@ -30,6 +30,7 @@ class Classifier {
   using OnAnswer = std::function<void(Result<HeadAnswer>)>;
 
   // Of a version's folder (model/bundle_store.h). `engine` and the limits are those of `options`.
+  // `unsupported` where the head tells a number: who asks a Classifier needs labels or tags.
   // Returns while a worker loads; wait_until_ready() waits for it.
   static Result<std::shared_ptr<const Classifier>> open(const std::string& folder,
                                                         const std::string& version,

@@ -66,6 +66,13 @@ TEST_F(ClassifierTest, TagsByTheVectorsOfAllTokens) {
   EXPECT_EQ(answer->entities[1].begin, 9U);
 }
 
+TEST_F(ClassifierTest, ABundleOfNumbersIsRefused) {
+  const auto opened = open({{"number"}, {{"money", "number"}}, "regress"});
+  ASSERT_FALSE(opened);
+  EXPECT_EQ(opened.error().code, Code::kUnsupported);
+  EXPECT_NE(opened.error().message.find("tiny tells a number"), std::string::npos);
+}
+
 TEST_F(ClassifierTest, ATextLongerThanTheModelIsCut) {
   const auto opened = open({{"order", "refund"}, {{"money", "refund"}, {"parcel", "order"}}});
   ASSERT_TRUE(opened) << opened.error().message;

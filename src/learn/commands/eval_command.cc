@@ -79,10 +79,11 @@ Result<Json> compare_bundles(const Examined& first, const RowFile& file, const E
     return invalid_argument(options.against + " has another task than " + options.bundle);
   }
   QIAO_ASSIGN(const Examined second, examine(options.against, &file, options, session));
-  Json against = {{"bundle", options.against}, {"accuracy", second.report.accuracy}};
-  const bool tags = first.bundle.task == Task::kTag;
-  against[tags ? "entity_f1" : "macro_f1"] =
-      tags ? second.report.entity_f1 : second.report.macro_f1;
+  Json against = {{"bundle", options.against}};
+  const Json figures = to_json(second.report, task);
+  for (const char* name : {"accuracy", "macro_f1", "entity_f1", "rmse", "pearson"}) {
+    if (const auto found = json_number(figures, name)) against[name] = *found;
+  }
   against["bytes"] = folder_bytes(options.against);
   against.update(compare_reports(first.report, first.bundle.labels.size(), second.report,
                                  second.bundle.labels.size(),
@@ -184,8 +185,8 @@ void print_slices(const Json& slices) {
                                  ? "  entity_f1 " + std::to_string(row["entity_f1"].get<double>())
                                  : "";
       std::printf("%8lld %9.4f%s  %s %s\n", static_cast<long long>(row["n"]),
-                  row["accuracy"].get<double>(), f1.c_str(), kind.c_str(),
-                  row["name"].get_ref<const std::string&>().c_str());
+                  row[row.contains("rmse") ? "rmse" : "accuracy"].get<double>(), f1.c_str(),
+                  kind.c_str(), row["name"].get_ref<const std::string&>().c_str());
     }
   }
 }
@@ -201,7 +202,7 @@ void print_study(const Json& study) {
   std::cout << std::flush;
   if (study.contains("classes")) print_classes(study);
   if (study.contains("slices")) {
-    std::printf("\n%8s %9s  slice\n", "n", "accuracy");
+    std::printf("\n%8s %9s  slice\n", "n", study.contains("rmse") ? "rmse" : "accuracy");
     print_slices(study["slices"]);
   }
   if (study.contains("against")) {

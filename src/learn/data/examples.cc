@@ -43,13 +43,22 @@ void cut(const std::vector<Example>& examples, Order::const_iterator begin,
   if (!open.empty()) out.push_back(std::move(open));
 }
 
+torch::Tensor numbers_of(const std::vector<Example>& examples,
+                         const std::vector<std::size_t>& chosen) {
+  std::vector<double> numbers;
+  numbers.reserve(chosen.size());
+  for (const std::size_t i : chosen) numbers.push_back(examples[i].number);
+  return torch::tensor(numbers, torch::kFloat);
+}
+
 }  // namespace
 
 Example make_example(const Row& row, Task task, const model::WordPiece& tokenizer,
                      const Labels& labels, std::size_t tokens_max) {
   Example example{task == Task::kPair ? tokenizer.encode_pair(row.text, row.second, tokens_max)
                                       : tokenizer.encode(row.text, tokens_max),
-                  {}};
+                  {},
+                  row.number};
   const auto target = [&](const std::string& name) {
     const std::int64_t id = labels.find(name);
     return id < 0 ? kNoTarget : id;
@@ -90,6 +99,7 @@ Batch make_batch(const std::vector<Example>& examples, const std::vector<std::si
     batch.tokens += size;
   }
   if (task != Task::kTag) batch.targets = batch.targets.squeeze(1);
+  if (task == Task::kRegress) batch.targets = numbers_of(examples, chosen);
   return batch;
 }
 

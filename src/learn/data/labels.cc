@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "learn/data/labels.h"
 
+#include <algorithm>
 #include <set>
 #include <utility>
 
@@ -13,6 +14,11 @@ Labels::Labels(std::vector<std::string> names) : names_(std::move(names)) {
 }
 
 Result<Labels> Labels::of_rows(const RowFile& file, Task task) {
+  if (task == Task::kRegress) {
+    const auto differs = [&](const Row& row) { return row.number != file.rows.front().number; };
+    if (std::any_of(file.rows.begin(), file.rows.end(), differs)) return Labels({kNumberLabel});
+    return invalid_argument(file.path + " has one number only: there is nothing to learn");
+  }
   std::set<std::string> seen;
   for (const Row& row : file.rows) {
     if (task != Task::kTag) seen.insert(row.label);

@@ -18,7 +18,8 @@ class Labels {
  public:
   // Requires: names differ.
   explicit Labels(std::vector<std::string> names);
-  // Every label of `rows`, sorted; for tags `O` comes first, and an `I-x` brings its `B-x`.
+  // Every label of `rows`, sorted; for tags `O` comes first, and an `I-x` brings its `B-x`; of a
+  // regression kNumberLabel.
   static Result<Labels> of_rows(const RowFile& file, Task task);
 
   [[nodiscard]] std::size_t size() const { return names_.size(); }

@@ -76,6 +76,20 @@ Status read_label(const Json& json, Row& row) {
   return {};
 }
 
+Status read_number(const Json& json, Row& row) {
+  const auto label = json.find("label");
+  if (label == json.end()) return invalid_argument("there is no `label`");
+  if (!label->is_number()) return invalid_argument("`label` is no number: " + dump_json(*label));
+  row.number = label->get<double>();
+  row.label = kNumberLabel;
+  return {};
+}
+
+Status read_target(const Json& json, Task task, Row& row) {
+  if (task == Task::kTag) return read_tags(json, row);
+  return task == Task::kRegress ? read_number(json, row) : read_label(json, row);
+}
+
 Status split_pair(Row& row) {
   const std::size_t tab = row.text.find('\t');
   if (tab == std::string::npos || row.text.find('\t', tab + 1) != std::string::npos) {
@@ -93,7 +107,7 @@ Result<Row> parse_row(std::string_view line, Task task) {
   Row row;
   row.text = *text;
   if (task == Task::kPair) QIAO_TRY(split_pair(row));
-  QIAO_TRY(task == Task::kTag ? read_tags(json, row) : read_label(json, row));
+  QIAO_TRY(read_target(json, task, row));
   return row;
 }
 

@@ -9,7 +9,13 @@
 
 namespace qiao::learn {
 
-enum class Task { kClassify, kTag, kPair };
+enum class Task { kClassify, kTag, kPair, kRegress };
+// Whether an answer is one label.
+constexpr bool gives_label(Task task) {
+  return task == Task::kClassify || task == Task::kPair;
+}
+// What the one output of a regression is called, in the place of a label.
+inline constexpr const char* kNumberLabel = "number";
 
 // One labelled text, or two of them. `tags` has one entry per character (code point) of `text`.
 struct Row {
@@ -18,6 +24,7 @@ struct Row {
   std::vector<std::string> tags;
   std::size_t line = 0;  // in its file, from 1
   std::string second;    // the other text of a pair
+  double number = 0;     // what a regression shall tell
 };
 
 struct RowFile {
@@ -29,9 +36,9 @@ struct RowFile {
 inline constexpr std::size_t kRowBytesMax = 1 << 20;
 inline constexpr std::size_t kRowsMax = 10'000'000;
 
-// Reads JSON lines, plain or gzipped: `text` and `label`, or `text` and `tags` (BIO, one per
-// character). For pairs `text` holds two texts with a tab between them. Blank lines are passed
-// over. The first bad row is `invalid_argument` with file, line and what is wrong.
+// Reads JSON lines, plain or gzipped: `text` and `label` (of a regression a number), or `text` and
+// `tags` (BIO, one per character). For pairs `text` holds two texts with a tab between them. Blank
+// lines are passed over. The first bad row is `invalid_argument` with file, line and what is wrong.
 Result<RowFile> read_rows(const std::string& path, Task task);
 
 }  // namespace qiao::learn

@@ -65,6 +65,23 @@ TEST(ReadRows, ATabPartsThePair) {
   EXPECT_EQ(rows->rows[0].second, "c");
 }
 
+TEST(ReadRows, ARegressionReadsNumbers) {
+  const TempFolder folder;
+  const auto path =
+      folder.write("rows.jsonl", "{\"text\":\"a\",\"label\":-2.5}\n{\"text\":\"b\",\"label\":3}");
+  const auto rows = read_rows(path, Task::kRegress);
+  ASSERT_TRUE(rows) << rows.error().message;
+  EXPECT_EQ(rows->rows[0].number, -2.5);
+  EXPECT_EQ(rows->rows[1].number, 3);
+  EXPECT_EQ(Labels::of_rows(*rows, Task::kRegress)->names(), std::vector<std::string>{"number"});
+  const std::string word = "{\"text\":\"a\",\"label\":\"4\"}";
+  EXPECT_NE(fault_of(folder, word, Task::kRegress).find(":1: `label` is no number: \"4\""),
+            std::string::npos);
+  const RowFile one =
+      read_rows(folder.write("one.jsonl", "{\"text\":\"a\",\"label\":3}"), Task::kRegress).value();
+  EXPECT_EQ(Labels::of_rows(one, Task::kRegress).error().code, Code::kInvalidArgument);
+}
+
 TEST(ReadRows, SeesACutGzipStream) {
   const TempFolder folder;
   const std::string packed = folder / "whole.gz";

@@ -21,7 +21,8 @@ class Examiner {
       : exam_(exam), labels_(labels) {
     if (transitions.defined()) transitions_ = transitions.detach().to(torch::kFloat).contiguous();
     report_.rows = exam.examples.size();
-    report_.answers.resize(exam.task != Task::kTag ? report_.rows : 0);
+    report_.answers.resize(gives_label(exam.task) ? report_.rows : 0);
+    report_.numbers.resize(exam.task == Task::kRegress ? report_.rows : 0);
     report_.tagged.resize(exam.task == Task::kTag ? report_.rows : 0);
   }
 
@@ -29,6 +30,7 @@ class Examiner {
            const torch::Tensor& targets) {
     const torch::Tensor plain = scores.to(torch::kFloat).contiguous();
     if (exam_.task == Task::kTag) return add_tagged(chosen, plain, targets);
+    if (exam_.task == Task::kRegress) return add_numbers(chosen, plain);
     const torch::Tensor logs = torch::log_softmax(plain, -1);
     add_loss(logs, targets);
     for (std::size_t i = 0; i < chosen.size(); ++i) {
@@ -37,6 +39,11 @@ class Examiner {
   }
 
   Report take() {
+    if (exam_.task == Task::kRegress) {
+      report_.regression = regression_score(report_.numbers);
+      report_.loss = 1 - report_.regression.r2;
+      return std::move(report_);
+    }
     report_.loss = targets_ == 0 ? 0 : loss_ / static_cast<double>(targets_);
     if (exam_.task == Task::kTag) {
       set_tagged();
@@ -57,6 +64,13 @@ class Examiner {
     targets_ += pieces;
     for (std::size_t i = 0; i < chosen.size(); ++i) {
       add_tags(chosen[i], scores[static_cast<std::int64_t>(i)]);
+    }
+  }
+
+  void add_numbers(const std::vector<std::size_t>& chosen, const torch::Tensor& scores) {
+    for (std::size_t i = 0; i < chosen.size(); ++i) {
+      report_.numbers[chosen[i]] = {exam_.examples[chosen[i]].number,
+                                    scores[static_cast<std::int64_t>(i)].item<double>()};
     }
   }
 
@@ -143,10 +157,22 @@ bool is_right(const Report& report, std::size_t row) {
 }
 
 double quality(const Report& report, Task task) {
+  if (task == Task::kRegress) return report.regression.r2;
   return task == Task::kTag ? report.entity_f1 : report.accuracy;
 }
 
+const char* quality_name(Task task) {
+  if (task == Task::kRegress) return "r2";
+  return task == Task::kTag ? "entity_f1" : "accuracy";
+}
+
 Json to_json(const Report& report, Task task) {
+  if (task == Task::kRegress) {
+    const RegressionScore& score = report.regression;
+    return {{"n", report.rows},         {"rmse", score.rmse},       {"mae", score.mae},
+            {"r2", score.r2},           {"pearson", score.pearson}, {"spearman", score.spearman},
+            {"seconds", report.seconds}};
+  }
   const bool tags = task == Task::kTag;
   Json json = {{"n", report.rows}, {"accuracy", report.accuracy}};
   json["macro_f1"] = tags ? Json() : Json(report.macro_f1);

@@ -30,7 +30,9 @@ struct Tagged {
 
 struct Report {
   std::size_t rows = 0;
-  double loss = 0;      // mean negative log-likelihood of what was expected
+  // Mean negative log-likelihood of what was expected; of numbers the mean squared error over their
+  // variance.
+  double loss = 0;
   double accuracy = 0;  // of texts, or of characters' tags
   double macro_f1 = 0;
   double entity_f1 = 0;
@@ -43,13 +45,17 @@ struct Report {
   double seconds = 0;
   std::vector<Classified> answers;  // one a row (classification)
   std::vector<Tagged> tagged;       // one a row (tags)
+  std::vector<Regressed> numbers;   // one a row (regression)
+  RegressionScore regression;
 };
 // Told right: the label, or every tag.
 bool is_right(const Report& report, std::size_t row);
 
-// The number by which epochs are compared.
+// The number by which epochs are compared, at most 1, and its key: accuracy, entity_f1, r2.
 double quality(const Report& report, Task task);
-// Keys accuracy, macro_f1, entity_f1, n and the others; what does not apply is null.
+const char* quality_name(Task task);
+// Keys accuracy, macro_f1, entity_f1, n and the others; what does not apply is null. Of a
+// regression n, rmse, mae, r2, pearson, spearman.
 Json to_json(const Report& report, Task task);
 
 // Runs the model without dropout. `progress` gets the share done; false stops and gives

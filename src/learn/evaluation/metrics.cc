@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <numeric>
 #include <string_view>
 #include <utility>
 
@@ -14,7 +15,66 @@ double share(std::size_t part, std::size_t whole) {
   return whole == 0 ? 0 : static_cast<double>(part) / static_cast<double>(whole);
 }
 
+double mean_of(const std::vector<double>& values) {
+  return std::accumulate(values.begin(), values.end(), 0.0) / static_cast<double>(values.size());
+}
+
+// Σ (a - mean of a)·(b - mean of b).
+double joint_spread(const std::vector<double>& a, const std::vector<double>& b) {
+  const double mean_a = mean_of(a);
+  const double mean_b = mean_of(b);
+  double sum = 0;
+  for (std::size_t i = 0; i < a.size(); ++i) sum += (a[i] - mean_a) * (b[i] - mean_b);
+  return sum;
+}
+
+double correlation(const std::vector<double>& a, const std::vector<double>& b) {
+  const double spread = std::sqrt(joint_spread(a, a) * joint_spread(b, b));
+  return spread > 0 ? joint_spread(a, b) / spread : 0;
+}
+
+// The place of each value among all, from 0; the mean of their places for equal ones.
+std::vector<double> ranks_of(const std::vector<double>& values) {
+  std::vector<std::size_t> order(values.size());
+  std::iota(order.begin(), order.end(), 0);
+  std::sort(order.begin(), order.end(),
+            [&](std::size_t a, std::size_t b) { return values[a] < values[b]; });
+  std::vector<double> ranks(values.size());
+  for (std::size_t begin = 0; begin < order.size();) {
+    std::size_t end = begin + 1;
+    while (end < order.size() && values[order[end]] == values[order[begin]]) ++end;
+    for (std::size_t i = begin; i < end; ++i) {
+      ranks[order[i]] = static_cast<double>(begin + end - 1) / 2;
+    }
+    begin = end;
+  }
+  return ranks;
+}
+
 }  // namespace
+
+RegressionScore regression_score(const std::vector<Regressed>& rows) {
+  if (rows.empty()) return {};
+  std::vector<double> expected;
+  std::vector<double> given;
+  RegressionScore score;
+  double squares = 0;
+  for (const Regressed& row : rows) {
+    const double apart = row.given - row.expected;
+    squares += apart * apart;
+    score.mae += std::abs(apart);
+    expected.push_back(row.expected);
+    given.push_back(row.given);
+  }
+  const auto count = static_cast<double>(rows.size());
+  const double spread = joint_spread(expected, expected);
+  score.rmse = std::sqrt(squares / count);
+  score.mae /= count;
+  score.r2 = spread > 0 ? 1 - squares / spread : 0;
+  score.pearson = correlation(expected, given);
+  score.spearman = correlation(ranks_of(expected), ranks_of(given));
+  return score;
+}
 
 double accuracy(const std::vector<Classified>& rows) {
   const auto right = std::count_if(rows.begin(), rows.end(),

@@ -53,6 +53,21 @@ std::array<ConfidenceRange, kConfidenceRanges> confidence_ranges(
 // Expected calibration error (Guo et al. 2017) over these ranges.
 double calibration_error(const std::vector<Classified>& rows);
 
+// How well a number was told.
+struct Regressed {
+  double expected = 0;
+  double given = 0;
+};
+struct RegressionScore {
+  double rmse = 0;      // root of the mean squared error
+  double mae = 0;       // mean absolute error
+  double r2 = 0;        // share of the variance that is told: 1 - squared error / variance
+  double pearson = 0;   // correlation
+  double spearman = 0;  // that of the ranks; equal numbers share theirs
+};
+// What no spread defines is 0.
+RegressionScore regression_score(const std::vector<Regressed>& rows);
+
 // A named stretch of characters, [begin, end).
 struct Entity {
   std::string kind;

@@ -76,6 +76,7 @@ Result<ServedAnswer> ServedBundle::ask(const std::string& text) {
   out.milliseconds =
       std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - begin).count();
   if (!given.labels.empty()) out.label = given.labels.front().label;
+  out.number = given.number;
   const std::vector<std::size_t> numbers = characters_of(text);
   for (const qiao::Entity& entity : given.entities) {
     out.entities.push_back({entity.kind, numbers[entity.begin], numbers[entity.end]});

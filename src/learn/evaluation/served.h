@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -18,6 +19,7 @@ namespace qiao::learn {
 struct ServedAnswer {
   std::string label;             // classify
   std::vector<Entity> entities;  // tag; in characters
+  std::optional<double> number;  // regress
   double milliseconds = 0;       // from text to answer
 };
 

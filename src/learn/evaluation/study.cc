@@ -6,6 +6,7 @@
 #include <chrono>
 #include <filesystem>
 #include <map>
+#include <numeric>
 #include <utility>
 
 #include "learn/evaluation/intervals.h"
@@ -67,12 +68,32 @@ double macro_f1_of(const Report& report, const Rows& rows, std::size_t labels) {
   return macro_f1(chosen, labels);
 }
 
-// The second figure of a task, and its name.
-double f1_of(const Report& report, const Rows& rows, std::size_t labels) {
-  return report.tagged.empty() ? macro_f1_of(report, rows, labels) : entity_f1_of(report, rows);
+RegressionScore regression_of(const Report& report, const Rows& rows) {
+  std::vector<Regressed> chosen;
+  chosen.reserve(rows.size());
+  for (const std::size_t row : rows) chosen.push_back(report.numbers[row]);
+  return regression_score(chosen);
 }
-const char* f1_name(const Report& report) {
-  return report.tagged.empty() ? "macro_f1" : "entity_f1";
+
+struct NamedFigure {
+  const char* name;
+  Figure of;
+};
+
+// The figures of a task that are told with an interval. `report` must outlive them.
+std::array<NamedFigure, 2> main_figures(const Report& report, std::size_t labels) {
+  if (!report.numbers.empty()) {
+    return {{{"rmse", [&](const Rows& rows) { return regression_of(report, rows).rmse; }},
+             {"pearson", [&](const Rows& rows) { return regression_of(report, rows).pearson; }}}};
+  }
+  const NamedFigure right = {"accuracy",
+                             [&](const Rows& rows) { return accuracy_of(report, rows); }};
+  if (!report.tagged.empty()) {
+    return {right, {"entity_f1", [&](const Rows& rows) { return entity_f1_of(report, rows); }}};
+  }
+  return {right, {"macro_f1", [&report, labels](const Rows& rows) {
+                    return macro_f1_of(report, rows, labels);
+                  }}};
 }
 
 Json to_json(const Interval& interval) {
@@ -145,8 +166,12 @@ Json slices_json(const Report& report, const RowFile& file, const NameOfRow& nam
   }
   Json out = Json::array();
   for (const auto& [name, rows] : slices) {
-    out.push_back(
-        {{"name", name.second}, {"n", rows.size()}, {"accuracy", accuracy_of(report, rows)}});
+    out.push_back({{"name", name.second}, {"n", rows.size()}});
+    if (!report.numbers.empty()) {
+      out.back()["rmse"] = regression_of(report, rows).rmse;
+      continue;
+    }
+    out.back()["accuracy"] = accuracy_of(report, rows);
     if (!report.tagged.empty()) out.back()["entity_f1"] = entity_f1_of(report, rows);
   }
   return out;
@@ -158,16 +183,11 @@ Json study(const Report& report, const Exam& exam, const Labels& labels,
            const StudyOptions& options) {
   Json out = to_json(report, exam.task);
   if (options.intervals) {
-    out["intervals"] = {
-        {"accuracy", to_json(bootstrap(
-                         report.rows, [&](const Rows& rows) { return accuracy_of(report, rows); },
-                         options.seed))},
-        {f1_name(report),
-         to_json(bootstrap(
-             report.rows, [&](const Rows& rows) { return f1_of(report, rows, labels.size()); },
-             options.seed))}};
+    for (const NamedFigure& figure : main_figures(report, labels.size())) {
+      out["intervals"][figure.name] = to_json(bootstrap(report.rows, figure.of, options.seed));
+    }
   }
-  const bool classify = exam.task != Task::kTag;
+  const bool classify = gives_label(exam.task);
   if (classify) {
     out["classes"] = classes_json(report, labels);
     out["confused"] = confused_json(report, labels);
@@ -220,29 +240,30 @@ std::uint64_t folder_bytes(const std::string& folder) {
 
 Json compare_reports(const Report& first, std::size_t first_labels, const Report& second,
                      std::size_t second_labels, std::uint64_t seed) {
-  std::size_t first_alone = 0;
-  std::size_t second_alone = 0;
-  Rows all;
-  for (std::size_t row = 0; row < first.rows; ++row) {
-    const bool one = is_right(first, row);
-    const bool other = is_right(second, row);
-    first_alone += one && !other ? 1U : 0U;
-    second_alone += other && !one ? 1U : 0U;
-    all.push_back(row);
+  Json out;
+  if (first.numbers.empty()) {
+    std::size_t first_alone = 0;
+    std::size_t second_alone = 0;
+    for (std::size_t row = 0; row < first.rows; ++row) {
+      const bool one = is_right(first, row);
+      const bool other = is_right(second, row);
+      first_alone += one && !other ? 1U : 0U;
+      second_alone += other && !one ? 1U : 0U;
+    }
+    out = {{"first_alone_right", first_alone},
+           {"second_alone_right", second_alone},
+           {"p_value", mcnemar(first_alone, second_alone)}};
   }
-  const Figure by_accuracy = [&](const Rows& rows) {
-    return accuracy_of(first, rows) - accuracy_of(second, rows);
-  };
-  const Figure by_f1 = [&](const Rows& rows) {
-    return f1_of(first, rows, first_labels) - f1_of(second, rows, second_labels);
-  };
-  return {{"first_alone_right", first_alone},
-          {"second_alone_right", second_alone},
-          {"p_value", mcnemar(first_alone, second_alone)},
-          {"difference", {{"accuracy", by_accuracy(all)}, {f1_name(first), by_f1(all)}}},
-          {"intervals",
-           {{"accuracy", to_json(bootstrap(first.rows, by_accuracy, seed))},
-            {f1_name(first), to_json(bootstrap(first.rows, by_f1, seed))}}}};
+  Rows all(first.rows);
+  std::iota(all.begin(), all.end(), 0);
+  const auto ours = main_figures(first, first_labels);
+  const auto theirs = main_figures(second, second_labels);
+  for (std::size_t i = 0; i < ours.size(); ++i) {
+    const Figure apart = [&](const Rows& rows) { return ours[i].of(rows) - theirs[i].of(rows); };
+    out["difference"][ours[i].name] = apart(all);
+    out["intervals"][ours[i].name] = to_json(bootstrap(first.rows, apart, seed));
+  }
+  return out;
 }
 
 }  // namespace qiao::learn

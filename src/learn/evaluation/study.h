@@ -22,12 +22,12 @@ struct StudyOptions {
 };
 
 // A report in depth, as Json; what does not apply is left out. After the keys of to_json():
-//   intervals   {accuracy, macro_f1 | entity_f1: [low, high]}  95 %
+//   intervals   {accuracy, macro_f1 | entity_f1: [low, high]}  95 %; of a regression rmse, pearson
 //   classes     [{label, n, given, precision, recall, f1}], labels that occur
 //   confused    [{expected, given, n}], the kConfusedShown largest
 //   confusion   {labels, rows}: rows[expected][given]
 //   reliability [{from, to, n, confidence, accuracy}]
-//   slices      {language, length, label: [{name, n, accuracy, entity_f1}]}
+//   slices      {language, length, label: [{name, n, accuracy, entity_f1 | rmse}]}
 Json study(const Report& report, const Exam& exam, const Labels& labels,
            const StudyOptions& options);
 
@@ -39,7 +39,8 @@ Result<Json> time_texts(Bundle& bundle, const RowFile& file, const std::atomic<b
 std::uint64_t folder_bytes(const std::string& folder);
 
 // Two models on the same rows: {first_alone_right, second_alone_right, p_value, difference:
-// {accuracy, macro_f1 | entity_f1}, intervals: {…}}; differences are the first's figure less the
+// {accuracy, macro_f1 | entity_f1}, intervals: {…}}, of a regression {difference: {rmse, pearson},
+// intervals}; differences are the first's figure less the
 // second's. Requires: reports of one exam's rows and task.
 Json compare_reports(const Report& first, std::size_t first_labels, const Report& second,
                      std::size_t second_labels, std::uint64_t seed);

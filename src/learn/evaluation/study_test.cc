@@ -57,6 +57,38 @@ TEST(Percentile, IsAValueThatIsThere) {
   EXPECT_EQ(percentile({7}, 0.01), 7);
 }
 
+// By hand; the two that are given 2 share the ranks 0 and 1.
+TEST(RegressionScore, IsThatOfTheFormulas) {
+  const RegressionScore score = regression_score({{1, 2}, {2, 2}, {3, 3}, {4, 5}});
+  EXPECT_NEAR(score.rmse, std::sqrt(0.5), 1e-12);
+  EXPECT_NEAR(score.mae, 0.5, 1e-12);
+  EXPECT_NEAR(score.r2, 1 - 2.0 / 5, 1e-12);
+  EXPECT_NEAR(score.pearson, 5 / std::sqrt(5.0 * 6), 1e-12);
+  EXPECT_NEAR(score.spearman, 4.5 / std::sqrt(5.0 * 4.5), 1e-12);
+  EXPECT_EQ(regression_score({{1, 2}, {1, 3}}).pearson, 0);
+  EXPECT_EQ(regression_score({}).rmse, 0);
+}
+
+TEST(Study, OfNumbersTellsErrorsAndComparesThem) {
+  const RowFile file = rows_of({{"a", "number"}, {"b", "number"}, {"我要买", "number"}});
+  Report near;
+  near.rows = file.rows.size();
+  near.numbers = {{1, 2}, {3, 3}, {5, 5}};
+  near.regression = regression_score(near.numbers);
+  Report far = near;
+  far.numbers = {{1, 5}, {3, 3}, {5, 5}};
+  const Labels labels({kNumberLabel});
+  const Json told = study(near, {Task::kRegress, &file, {}}, labels, {});
+  EXPECT_NEAR(told["mae"].get<double>(), 1.0 / 3, 1e-12);
+  EXPECT_EQ(told["intervals"]["rmse"][0], 0.0);
+  EXPECT_NEAR(told["slices"]["language"][0]["rmse"].get<double>(), std::sqrt(0.5), 1e-12);
+  EXPECT_FALSE(told.contains("classes"));
+  const Json compared = compare_reports(near, 1, far, 1, 1);
+  EXPECT_NEAR(compared["difference"]["rmse"].get<double>(),
+              std::sqrt(1.0 / 3) - std::sqrt(16.0 / 3), 1e-12);
+  EXPECT_FALSE(compared.contains("p_value"));
+}
+
 class StudyTest : public ::testing::Test {
  protected:
   const Labels labels_{{"buy", "oos", "<sell>"}};

@@ -22,6 +22,7 @@ Json config_of(const Bundle& bundle) {
   config["architectures"] = {bundle.task == Task::kTag ? "BertForTokenClassification"
                                                        : "BertForSequenceClassification"};
   config["num_labels"] = bundle.labels.size();
+  if (bundle.task == Task::kRegress) config["problem_type"] = "regression";  // Hugging Face's key
   config["qiao"]["task"] = name_of(bundle.task);
   config["qiao"]["tokens_max"] = bundle.tokens_max;
   if (bundle.int8) config["qiao"]["weights"] = kInt8;
@@ -56,13 +57,15 @@ Status save_int8(Disk& disk, const std::string& path, const NamedTensors& weight
   return model::write_safetensors(disk, path, rows, {{"format", "pt"}});
 }
 
-Result<Labels> read_labels(const std::string& path) {
+Result<Labels> read_labels(const std::string& path, Task task) {
   QIAO_ASSIGN(const Json json, read_json_file(path));
   std::vector<std::string> names;
   for (const Json& item : json.is_array() ? json : Json::array()) {
     if (item.is_string()) names.push_back(item.get<std::string>());
   }
-  if (names.size() < 2 || names.size() != json.size() || names.size() > kLabelsMax) {
+  const bool number = task == Task::kRegress;
+  if (names.size() != json.size() || names.size() > kLabelsMax ||
+      (number ? names.size() != 1 : names.size() < 2)) {
     return Error{Code::kCorrupt, path + " is no list of labels"};
   }
   return Labels(std::move(names));
@@ -72,6 +75,7 @@ Result<Labels> read_labels(const std::string& path) {
 
 std::string_view name_of(Task task) {
   if (task == Task::kPair) return "pair";
+  if (task == Task::kRegress) return "regress";
   return task == Task::kTag ? "tag" : "classify";
 }
 
@@ -79,7 +83,9 @@ Result<Task> parse_task(std::string_view name) {
   if (name == "classify") return Task::kClassify;
   if (name == "tag") return Task::kTag;
   if (name == "pair") return Task::kPair;
-  return invalid_argument("there is no task \"" + std::string(name) + "\": classify, tag or pair");
+  if (name == "regress") return Task::kRegress;
+  return invalid_argument("there is no task \"" + std::string(name) +
+                          "\": classify, regress, tag or pair");
 }
 
 bool is_bundle(Disk& disk, const std::string& place) {
@@ -115,7 +121,7 @@ Result<Bundle> load_bundle(const std::string& folder) {
   QIAO_ASSIGN(const Json config, read_json_file(folder + "/config.json"));
   const Json own = config.value("qiao", Json::object());
   QIAO_ASSIGN(const Task task, parse_task(json_string(own, "task").value_or("")));
-  QIAO_ASSIGN(Labels labels, read_labels(folder + "/labels.json"));
+  QIAO_ASSIGN(Labels labels, read_labels(folder + "/labels.json", task));
   QIAO_ASSIGN(BaseModel base, open_base(folder));
   const std::int64_t tokens_max = json_integer(own, "tokens_max").value_or(base.shape.positions);
   if (tokens_max < 2 || tokens_max > base.shape.positions) {

@@ -19,7 +19,7 @@ namespace qiao::learn {
 //                      them
 //   config.json        sizes; under `qiao` pooling, task and the longest text
 //   tokenizer.json     Hugging Face's form
-//   labels.json        the labels, in the order of the outputs
+//   labels.json        the labels, in the order of the outputs; of a regression `number`
 //   card.json          what it was made of and how well it does
 struct Bundle {
   EncoderShape shape;

@@ -30,7 +30,19 @@ TextOutput TextModelImpl::run(const torch::Tensor& ids, const torch::Tensor& pre
   } else {
     x = encoder->vectors(ids, present, segments);
   }
-  return {head(drop(x, dropout_, is_training())), x};
+  const torch::Tensor read = drop(x, dropout_, is_training());
+  return {task_ == Task::kRegress ? numbers(read) : head(read), x};
+}
+
+// No matrix product: within Bfloat16Scope its three digits would be too few.
+torch::Tensor TextModelImpl::numbers(const torch::Tensor& x) {
+  const torch::Tensor told = (x.to(torch::kFloat) * head->weight).sum(-1, true) + head->bias;
+  return told * deviation_ + mean_;
+}
+
+void TextModelImpl::set_scale(double mean, double deviation) {
+  mean_ = mean;
+  deviation_ = deviation;
 }
 
 torch::Tensor TextModelImpl::forward(const torch::Tensor& ids, const torch::Tensor& present,
@@ -40,8 +52,14 @@ torch::Tensor TextModelImpl::forward(const torch::Tensor& ids, const torch::Tens
 
 NamedTensors weights_of(const TextModel& model) {
   NamedTensors out = weights_of(model->encoder);
-  out.emplace_back("classifier.weight", model->head->weight);
-  out.emplace_back("classifier.bias", model->head->bias);
+  torch::Tensor weight = model->head->weight;
+  torch::Tensor bias = model->head->bias;
+  if (model->mean() != 0 || model->deviation() != 1) {
+    weight = weight.detach() * model->deviation();
+    bias = bias.detach() * model->deviation() + model->mean();
+  }
+  out.emplace_back("classifier.weight", weight);
+  out.emplace_back("classifier.bias", bias);
   if (model->transitions.defined()) {
     out.emplace_back("classifier.transitions", model->transitions);
   }

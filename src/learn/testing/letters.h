@@ -60,6 +60,24 @@ inline std::string letter_pairs(int count, std::uint64_t seed) {
   return rows;
 }
 
+// Texts of `a` and `b`; the number is 1,000 and the share of `a` in percent.
+inline std::string letter_numbers(int count, std::uint64_t seed) {
+  Rng rng(seed);
+  std::string rows;
+  for (int i = 0; i < count; ++i) {
+    const auto letters = static_cast<int>(2 + rng.below(6));
+    int found = 0;
+    std::string text;
+    for (int w = 0; w < letters; ++w) {
+      const bool a = rng.below(2) == 0;
+      found += a ? 1 : 0;
+      text += a ? "a " : "b ";
+    }
+    rows += dump_json({{"text", text}, {"label", 1000 + 100.0 * found / letters}}) + "\n";
+  }
+  return rows;
+}
+
 // In `folder`: `base`, an encoder of chance weights over these letters, and `train.jsonl` and
 // `dev.jsonl`.
 inline void write_letters_base(const TempFolder& folder, std::int64_t layers,

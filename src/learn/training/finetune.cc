@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -32,9 +33,8 @@ Status check_options(const FinetuneOptions& options) {
       options.folds > kRunsMax) {
     return invalid_argument("--seeds must be from 1 to 100, --folds from 2 to 100");
   }
-  const bool of_labels = options.task == Task::kClassify || options.task == Task::kPair;
   if (options.contrast < 0 || options.contrast > kContrastMax ||
-      (options.contrast > 0 && !of_labels)) {
+      (options.contrast > 0 && !gives_label(options.task))) {
     return invalid_argument("--contrast takes 0 to 1,000 rounds, with the task classify or pair");
   }
   if (options.rate < 0 || options.dropout < 0 || options.dropout >= 1 || options.smoothing < 0 ||
@@ -43,8 +43,10 @@ Status check_options(const FinetuneOptions& options) {
     return invalid_argument(
         "--rate, --dropout, --smoothing, --warmup or --adversary is out of range");
   }
-  if (options.task == Task::kTag && options.class_weights) {
-    return invalid_argument("--class-weights is for texts and pairs: tags are learnt in chains");
+  if (options.class_weights && !gives_label(options.task)) {
+    return invalid_argument(
+        "--class-weights is for labels of texts and pairs: tags are learnt in chains, numbers have "
+        "none");
   }
   return {};
 }
@@ -93,7 +95,7 @@ Result<Json> train_once(const Place& place, const FinetuneOptions& options, Rows
 }
 
 double figure_of(const Json& card, Task task) {
-  return json_number(card["dev"], task == Task::kTag ? "entity_f1" : "accuracy").value_or(0);
+  return json_number(card["dev"], quality_name(task)).value_or(0);
 }
 
 void forget(const std::string& folder) {
@@ -143,12 +145,13 @@ Result<Json> train_best_of_seeds(const Place& place, const FinetuneOptions& opti
 }
 
 // `fold` of `folds` parts of the rows to measure on, the others to learn from. Each part has its
-// share of every label.
+// share of every label, and of small and large numbers.
 Rows split(const RowFile& file, std::int64_t fold, std::int64_t folds) {
   std::vector<const Row*> sorted;
   for (const Row& row : file.rows) sorted.push_back(&row);
-  std::stable_sort(sorted.begin(), sorted.end(),
-                   [](const Row* a, const Row* b) { return a->label < b->label; });
+  std::stable_sort(sorted.begin(), sorted.end(), [](const Row* a, const Row* b) {
+    return std::tie(a->label, a->number) < std::tie(b->label, b->number);
+  });
   Rows parts{{file.path, file.sha256, {}}, {file.path, file.sha256, {}}};
   for (std::size_t i = 0; i < sorted.size(); ++i) {
     const bool held_out = static_cast<std::int64_t>(i) % folds == fold;

@@ -6,9 +6,12 @@
 #include <filesystem>
 
 #include "learn/evaluation/evaluate.h"
+#include "learn/evaluation/served.h"
 #include "learn/files/bundle.h"
 #include "learn/testing/letters.h"
 #include "learn/testing/training_test.h"
+#include "learn/training/prune.h"
+#include "learn/training/quantise.h"
 
 namespace qiao::learn {
 namespace {
@@ -70,6 +73,86 @@ TEST_F(FinetuneTest, LearnsPairs) {
   ASSERT_TRUE(card) << card.error().message;
   EXPECT_GT(json_number((*card)["dev"], "accuracy").value_or(0), 0.95);
   EXPECT_EQ(load_bundle(folder_ / "bundle")->task, Task::kPair);
+}
+
+class FinetuneNumbersTest : public FinetuneTest {
+ protected:
+  void SetUp() override {
+    FinetuneTest::SetUp();
+    folder_.write("train.jsonl", testing::letter_numbers(300, 1));
+    folder_.write("dev.jsonl", testing::letter_numbers(40, 2));
+  }
+
+  FinetuneOptions numbers(const std::string& out) {
+    FinetuneOptions wanted = options(out);
+    wanted.task = Task::kRegress;
+    wanted.epochs = 6;
+    return wanted;
+  }
+
+  const RowFile dev() { return read_rows(folder_ / "dev.jsonl", Task::kRegress).value(); }
+};
+
+// Far from 0: bfloat16 would tell numbers over 1,024 in steps of 8.
+TEST_F(FinetuneNumbersTest, LearnsNumbersAndTheBundleSaysTheSame) {
+  FinetuneOptions wanted = numbers("bundle");
+  wanted.bfloat16 = true;
+  const auto card = run(wanted);
+  ASSERT_TRUE(card) << card.error().message;
+  const double r2 = json_number((*card)["dev"], "r2").value_or(0);
+  EXPECT_GT(r2, 0.9);
+  EXPECT_FALSE(card->contains("calibration"));
+
+  Bundle bundle = load_bundle(folder_ / "bundle").value();
+  const RowFile file = dev();
+  const Exam exam =
+      make_exam(file, bundle.task, bundle.tokenizer, bundle.labels, bundle.tokens_max);
+  const Report report =
+      evaluate(bundle.model, exam, bundle.labels, bundle.tokenizer.pad(), true).value();
+  EXPECT_NEAR(report.regression.r2, r2, 1e-3);  // the scale is folded into the head
+  EXPECT_GT(report.regression.spearman, 0.9);
+  EXPECT_LT(report.regression.mae, 10);
+}
+
+TEST_F(FinetuneNumbersTest, NumbersAreServedAlike) {
+  ASSERT_TRUE(run(numbers("bundle")));
+  QuantiseOptions small{folder_ / "bundle", "", folder_ / "dev.jsonl", folder_ / "int8", 5};
+  const auto told = quantise(disk_, small, progress_, stop_);
+  ASSERT_TRUE(told) << told.error().message;
+  EXPECT_GT((*told)["after"]["r2"].get<double>(), 0.85);
+  EXPECT_FALSE(told->contains("agreement"));
+  auto served = ServedBundle::open(folder_ / "bundle", 1);
+  if (!served && served.error().code == Code::kUnsupported) GTEST_SKIP() << "without llama.cpp";
+  ASSERT_TRUE(served) << served.error().message;
+  Bundle bundle = load_bundle(folder_ / "bundle").value();
+  const RowFile file = dev();
+  const Exam exam =
+      make_exam(file, bundle.task, bundle.tokenizer, bundle.labels, bundle.tokens_max);
+  const Report report =
+      evaluate(bundle.model, exam, bundle.labels, bundle.tokenizer.pad(), false).value();
+  for (std::size_t i = 0; i < file.rows.size(); ++i) {
+    const auto given = (*served)->ask(file.rows[i].text);
+    ASSERT_TRUE(given) << given.error().message;
+    EXPECT_NEAR(given->number.value_or(0), report.numbers[i].given, 0.5) << file.rows[i].text;
+  }
+}
+
+TEST_F(FinetuneNumbersTest, IsResumedToTheBitAndHasNoLabels) {
+  ASSERT_TRUE(run(numbers("unbroken")));
+  FinetuneOptions broken = numbers("broken");
+  broken.stop_after = 15;
+  ASSERT_FALSE(run(broken));
+  broken.stop_after = 0;
+  broken.resume = true;
+  ASSERT_TRUE(run(broken));
+  EXPECT_EQ(sum("unbroken"), sum("broken"));
+  FinetuneOptions weighted = numbers("weighted");
+  weighted.class_weights = true;
+  EXPECT_NE(run(weighted).error().message.find("--class-weights"), std::string::npos);
+  PruneOptions cut;
+  cut.bundle = folder_ / "broken";
+  cut.out = folder_ / "cut";
+  EXPECT_EQ(prune(disk_, cut, progress_, stop_).error().code, Code::kUnsupported);
 }
 
 // One epoch of labels is too little without it.

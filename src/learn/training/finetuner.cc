@@ -123,7 +123,7 @@ Result<Json> Finetuner::run() {
     QIAO_TRY(contrasting() ? end_contrast() : end_epoch());
   }
   Json made = card();
-  if (options_.task != Task::kTag) {
+  if (gives_label(options_.task)) {
     QIAO_ASSIGN(made["calibration"], calibration());
   }
   QIAO_TRY(write_card(disk_, folder_.path(), made));
@@ -138,6 +138,7 @@ Status Finetuner::prepare() {
   };
   exam_ = ready(start_.dev);
   examples_ = ready(start_.train).examples;
+  if (options_.task == Task::kRegress) set_scale();
   if (options_.epochs == 0) {
     options_.epochs = epochs_for(options_.task, examples_, bundle.labels.size());
   }
@@ -148,8 +149,20 @@ Status Finetuner::prepare() {
     steps_ += static_cast<std::int64_t>(batches_of(epoch).size());
   }
   state_.identity = identity();
-  state_.notes = {{"best", -1.0}, {"epochs", Json::array()}, {"epoch_loss", 0.0}};
+  state_.notes = {{"epochs", Json::array()}, {"epoch_loss", 0.0}};
   return folder_.begin(options_.resume, steps_, state_, optimiser_, progress_);
+}
+
+// By mean and deviation of the numbers to learn.
+void Finetuner::set_scale() {
+  const auto count = static_cast<double>(examples_.size());
+  double mean = 0;
+  for (const Example& example : examples_) mean += example.number / count;
+  double variance = 0;
+  for (const Example& example : examples_) {
+    variance += (example.number - mean) * (example.number - mean) / count;
+  }
+  start_.bundle.model->set_scale(mean, std::sqrt(variance));
 }
 
 // What must be equal for a saved state to be ours.
@@ -272,6 +285,10 @@ torch::Tensor Finetuner::loss_of(const Batch& batch, const Chosen& chosen) {
   if (options_.task == Task::kTag) {
     return chain_loss(scores, batch.targets, start_.bundle.model->transitions);
   }
+  if (options_.task == Task::kRegress) {
+    const double unit = start_.bundle.model->deviation();
+    return ((scores.squeeze(-1) - batch.targets) / unit).square().mean();
+  }
   namespace F = torch::nn::functional;
   auto how =
       F::CrossEntropyFuncOptions().ignore_index(kNoTarget).label_smoothing(options_.smoothing);
@@ -330,8 +347,8 @@ Status Finetuner::end_epoch() {
     return folder_.stop(state_, steps_, optimiser_);
   }
   QIAO_TRY(report);
-  const bool best =
-      quality(*report, options_.task) > json_number(state_.notes, "best").value_or(-1);
+  const auto so_far = json_number(state_.notes, "best");
+  const bool best = !so_far || quality(*report, options_.task) > *so_far;
   note_epoch(*report, best);
   QIAO_TRY(folder_.tell(state_.step, {{"loss/train", epoch_loss_},
                                       {"loss/dev", report->loss},

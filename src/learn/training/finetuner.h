@@ -47,6 +47,7 @@ class Finetuner {
   using Chosen = std::vector<std::size_t>;
 
   Status prepare();
+  void set_scale();
   [[nodiscard]] Json identity() const;
   [[nodiscard]] std::vector<Chosen> batches_of(std::int64_t epoch) const;
   [[nodiscard]] std::uint64_t seed() const { return static_cast<std::uint64_t>(options_.seed); }

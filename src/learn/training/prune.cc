@@ -181,6 +181,10 @@ Result<Json> prune_bundle(Disk& disk, const PruneOptions& options, Progress& pro
   if (bundle.shape.is_table()) {
     return Error{Code::kUnsupported, options.bundle + " is a table: it has nothing to prune"};
   }
+  if (bundle.task == Task::kRegress) {
+    return Error{Code::kUnsupported,
+                 options.bundle + " gives a number: what is pruned gives labels or tags"};
+  }
   if (cuts_nothing(options, bundle.shape.layers)) {
     return invalid_argument(tr(progress.language(), Text::kLearnCutNothing));
   }

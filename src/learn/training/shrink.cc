@@ -34,6 +34,7 @@ struct Candidate {
 
   std::size_t right = 0;
   EntityScore entities;
+  std::vector<Regressed> numbers;
   std::vector<double> times;
 };
 
@@ -53,7 +54,9 @@ Result<Candidate> candidate_of_torch(const std::string& folder) {
     const torch::Tensor scores =
         bundle->model(batch.ids, batch.present, batch.segments)[0].contiguous();
     ServedAnswer answer;
-    if (bundle->task != Task::kTag) {
+    if (bundle->task == Task::kRegress) {
+      answer.number = scores.item<double>();
+    } else if (bundle->task != Task::kTag) {
       const auto label = static_cast<std::size_t>(scores.argmax().item<std::int64_t>());
       answer.label = bundle->labels.names()[label];
     } else {
@@ -83,6 +86,10 @@ Result<Candidate> candidate_of(const std::string& folder) {
 Result<ServedAnswer> ask(Candidate& candidate, const Row& row) {
   QIAO_ASSIGN(ServedAnswer answer, candidate.ask(row));
   candidate.times.push_back(answer.milliseconds);
+  if (answer.number) {
+    candidate.numbers.push_back({row.number, *answer.number});
+    return answer;
+  }
   if (row.tags.empty()) {
     candidate.right += answer.label == row.label ? 1U : 0U;
     return answer;
@@ -108,25 +115,32 @@ std::string last_name(const std::string& place) {
   return fs::path(beside(place, "")).filename().string();
 }
 
-double figure_of(const Candidate& candidate, bool tags, std::size_t rows) {
-  return tags ? candidate.entities.f1()
-              : static_cast<double>(candidate.right) / static_cast<double>(rows);
+double figure_of(const Candidate& candidate, Task task, std::size_t rows) {
+  if (task == Task::kRegress) return regression_score(candidate.numbers).r2;
+  return task == Task::kTag ? candidate.entities.f1()
+                            : static_cast<double>(candidate.right) / static_cast<double>(rows);
 }
 
-Json figures(const Candidate& candidate, bool tags, std::size_t rows) {
-  return {{tags ? "entity_f1" : "accuracy", figure_of(candidate, tags, rows)},
+Json figures(const Candidate& candidate, Task task, std::size_t rows) {
+  return {{quality_name(task), figure_of(candidate, task, rows)},
           {"bytes", candidate.bytes},
           {"p50_ms", percentile(candidate.times, 0.5)},
           {"p99_ms", percentile(candidate.times, 0.99)}};
 }
 
+// What the figure that counts is called in figures().
+const char* figure_name(const Json& figures) {
+  for (const char* name : {"entity_f1", "r2"}) {
+    if (figures.contains(name)) return name;
+  }
+  return "accuracy";
+}
+
 // One line for people about what was measured.
 void note_shrunk(Progress& progress, const Shrunk& shrunk, const Json& told) {
   constexpr double kMebibyte = 1 << 20;
-  const auto share = [](const Json& one) {
-    return fixed_text(100 * one[one.contains("accuracy") ? "accuracy" : "entity_f1"].get<double>(),
-                      2);
-  };
+  const char* name = figure_name(told["before"]);
+  const auto share = [&](const Json& one) { return percent_text(one[name].get<double>()); };
   const auto mebibytes = [](const Json& one) {
     return fixed_text(one["bytes"].get<double>() / kMebibyte, 1);
   };
@@ -137,7 +151,7 @@ void note_shrunk(Progress& progress, const Shrunk& shrunk, const Json& told) {
   const Json& has = told["after"];
   progress.note(tr(progress.language(), Text::kLearnShrunk,
                    {last_name(shrunk.from), last_name(shrunk.out), share(had), share(has),
-                    mebibytes(had), mebibytes(has), time(had), time(has)}));
+                    mebibytes(had), mebibytes(has), time(had), time(has), name}));
 }
 
 }  // namespace
@@ -148,7 +162,6 @@ Result<Json> measure_shrunk(const std::string& before, const std::string& after,
   QIAO_ASSIGN(Candidate second, candidate_of(after));
   const std::size_t rows = std::min(dev.rows.size(), kAskedRowsMax);
   QIAO_ASSIGN(const Task task, task_of_bundle(before));
-  const bool tags = task == Task::kTag;
   for (std::size_t i = 0; i < std::min(rows, kWarmTexts); ++i) {
     for (const Candidate* one : {&first, &second}) QIAO_TRY(one->ask(dev.rows[i]));
   }
@@ -159,13 +172,15 @@ Result<Json> measure_shrunk(const std::string& before, const std::string& after,
     QIAO_ASSIGN(const ServedAnswer other, ask(second, dev.rows[i]));
     same += one.label == other.label && one.entities == other.entities ? 1U : 0U;
   }
-  const double had = figure_of(first, tags, rows);
-  const double has = figure_of(second, tags, rows);
-  Json told = {{"before", figures(first, tags, rows)}, {"after", figures(second, tags, rows)}};
+  const double had = figure_of(first, task, rows);
+  const double has = figure_of(second, task, rows);
+  Json told = {{"before", figures(first, task, rows)}, {"after", figures(second, task, rows)}};
   told["lost"] = 100 * (had - has);
   told["kept"] = had > 0 ? has / had : 0;
   told["faster"] = told["before"]["p50_ms"].get<double>() / told["after"]["p50_ms"].get<double>();
-  told["agreement"] = static_cast<double>(same) / static_cast<double>(rows);
+  if (task != Task::kRegress) {
+    told["agreement"] = static_cast<double>(same) / static_cast<double>(rows);
+  }
   told["rows"] = rows;
   told["threads"] = at::get_num_threads();
   told["engine"] = first.served ? "llama.cpp" : "libtorch";

@@ -18,6 +18,7 @@ namespace {
 constexpr int kLowercaseByFile = -1;
 constexpr std::int64_t kTokensMin = 3;  // [CLS], a piece, [SEP]
 constexpr std::int64_t kTokensMost = 2'048;
+constexpr HeadTask kTasks[] = {HeadTask::kClassify, HeadTask::kTag, HeadTask::kRegress};
 constexpr std::string_view kTransitions = "classifier.transitions";
 
 Error corrupt(std::string message) {
@@ -71,6 +72,7 @@ std::vector<Entity> entities_of(const std::vector<std::string>& tags, std::strin
 }  // namespace
 
 std::string_view name_of(HeadTask task) {
+  if (task == HeadTask::kRegress) return "regress";
   return task == HeadTask::kTag ? "tag" : "classify";
 }
 
@@ -97,11 +99,13 @@ Status TextHead::read_config(const std::string& folder) {
   const auto own = config.find("qiao");
   const Json& ours = own == config.end() ? config : *own;
   const std::string task = json_string(ours, "task").value_or("");
-  if (task != "classify" && task != "tag") {
+  const auto known = std::find_if(std::begin(kTasks), std::end(kTasks),
+                                  [&](HeadTask one) { return name_of(one) == task; });
+  if (known == std::end(kTasks)) {
     return Error{Code::kUnsupported,
-                 path + ": qiao.task is \"" + task + "\"; classify and tag can be served"};
+                 path + ": qiao.task is \"" + task + "\"; a head can classify, tag or regress"};
   }
-  task_ = task == "tag" ? HeadTask::kTag : HeadTask::kClassify;
+  task_ = *known;
   pooling_ = json_string(ours, "pooling").value_or("");
   if (pooling_ != "cls" && pooling_ != "mean") {
     return corrupt(path + ": qiao.pooling must be cls or mean");
@@ -125,6 +129,10 @@ Status TextHead::read_labels(const std::string& folder) {
       return corrupt(path + ": a list of different names is needed");
     }
     names_.push_back(item.get<std::string>());
+  }
+  if (task_ == HeadTask::kRegress) {
+    if (json.is_array() && names_.size() == 1) return {};
+    return corrupt(path + " must name the one number");
   }
   if (!json.is_array() || names_.size() < 2 || names_.size() > kLabelsMax) {
     return corrupt(path + " is no list of 2 to " + std::to_string(kLabelsMax) + " labels");
@@ -209,6 +217,7 @@ Result<HeadAnswer> TextHead::answer(std::string_view text, const model::Encoded&
     return Error{Code::kModelFailed, "the encoder computed what is no number"};
   }
   if (task_ == HeadTask::kClassify) return HeadAnswer{best_labels(scores), {}};
+  if (task_ == HeadTask::kRegress) return HeadAnswer{{}, {}, scores.front()};
   const std::vector<std::size_t> offsets = offsets_of(text);
   const float* transitions = transitions_.empty() ? nullptr : transitions_.data();
   const auto tags =

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -14,18 +15,19 @@
 
 namespace qiao {
 
-enum class HeadTask : std::uint8_t { kClassify, kTag };
+enum class HeadTask : std::uint8_t { kClassify, kTag, kRegress };
 std::string_view name_of(HeadTask task);
 
 // What a head says of one text.
 struct HeadAnswer {
-  std::vector<Scored> labels;    // classify: the most probable ones, best first
-  std::vector<Entity> entities;  // tag: in the order of the text
+  std::vector<Scored> labels;         // classify: the most probable ones, best first
+  std::vector<Entity> entities;       // tag: in the order of the text
+  std::optional<double> number = {};  // regress
 };
 
 // The part of a bundle that llama.cpp does not compute: the tokenizer that the encoder was trained
-// with, the labels, and the linear layer from the encoder's vectors to them. A text goes
-// encode() → the encoder's Model::encode() → answer().
+// with, the labels, and the linear layer from the encoder's vectors to them or to a number. A text
+// goes encode() → the encoder's Model::encode() → answer().
 //
 // A value; immutable and thread-safe. Bounds: kLabelsMax labels, kWidthMax numbers of a vector,
 // kAnswerLabelsMax labels of an answer.
@@ -44,13 +46,13 @@ class TextHead {
   [[nodiscard]] model::Encoded encode(std::string_view text) const {
     return tokenizer_.encode(text, tokens_max_);
   }
-  // `vectors`: one of width() numbers (classify), or one for each token (tag). model_failed when
+  // `vectors`: one of width() numbers, or one for each token (tag). model_failed when
   // the encoder gave others, or numbers that are none.
   [[nodiscard]] Result<HeadAnswer> answer(std::string_view text, const model::Encoded& encoded,
                                           std::span<const float> vectors) const;
 
   [[nodiscard]] HeadTask task() const { return task_; }
-  // Classify: the labels. Tag: the kinds of entities.
+  // Classify: the labels. Tag: the kinds of entities. Regress: none.
   [[nodiscard]] const std::vector<std::string>& labels() const { return labels_; }
   // How the encoder pools for this head: "cls", "mean", or "none" for tags.
   [[nodiscard]] const std::string& pooling() const { return pooling_; }

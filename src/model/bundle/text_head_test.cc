@@ -76,6 +76,29 @@ TEST(TextHead, TagsBecomeEntitiesByBytes) {
   EXPECT_EQ(answer->entities[1].text, "York");
 }
 
+TEST(TextHead, ANumberIsTheSumItself) {
+  const TempFolder folder;
+  write_tiny_bundle(folder / "b", {{"number"}, {{"good", "number"}}, "regress"});
+  const auto head = read(folder / "b");
+  ASSERT_TRUE(head) << head.error().message;
+  EXPECT_EQ(head->pooling(), "mean");
+  EXPECT_TRUE(head->labels().empty());
+  std::vector<float> vector(head->width(), 0);
+  vector[0] = -0.25F;  // "good" counts 8
+  const auto answer = head->answer("good", head->encode("good"), vector);
+  ASSERT_TRUE(answer) << answer.error().message;
+  EXPECT_FLOAT_EQ(static_cast<float>(answer->number.value_or(0)), -2);
+  EXPECT_TRUE(answer->labels.empty());
+}
+
+TEST(TextHead, ANumberHasOneName) {
+  const TempFolder folder;
+  TinyBundle bundle = kIntents;
+  bundle.task = "regress";
+  write_tiny_bundle(folder / "b", bundle);
+  EXPECT_NE(read(folder / "b").error().message.find("labels.json"), std::string::npos);
+}
+
 TEST(TextHead, RefusesVectorsThatDoNotFit) {
   const TempFolder folder;
   write_tiny_bundle(folder / "b", kIntents);
@@ -92,7 +115,7 @@ TEST(TextHead, NamesTheFileThatIsWrong) {
       {"labels.json", R"(["order"])"},
       {"labels.json", R"(["order","order"])"},
       {"labels.json", R"(["order","refund","greeting"])"},  // does not fit classifier.weight
-      {"config.json", R"({"qiao":{"task":"regress"}})"},
+      {"config.json", R"({"qiao":{"task":"pair"}})"},
       {"config.json",
        R"({"max_position_embeddings":32,"qiao":{"task":"classify","pooling":"max"}})"},
       {"config.json",
