@@ -22,6 +22,7 @@ void declare(Arguments& arguments, FinetuneOptions& options, std::string& task) 
   arguments.add("--folds", "N", options.folds, Text::kLearnFoldsHelp);
   arguments.add("--epochs", "N", options.epochs, Text::kLearnEpochsHelp);
   arguments.add("--contrast", "N", options.contrast, Text::kLearnContrastHelp);
+  arguments.add("--lora", "RANK", options.lora, Text::kLearnLoraHelp);
   arguments.add("--batch", "N", options.batch, Text::kLearnBatchHelp);
   arguments.add("--rate", "X", options.rate, Text::kLearnRateHelp);
   arguments.add("--head-rate", "X", options.head_rate, Text::kLearnHeadRateHelp);

@@ -19,8 +19,12 @@ torch::nn::Embedding make_words(const EncoderShape& shape) {
       torch::nn::EmbeddingOptions(shape.vocabulary, shape.width).sparse(true));
 }
 
-void add_linear(NamedTensors& out, const std::string& name, const torch::nn::Linear& linear) {
-  out.emplace_back(name + ".weight", linear->weight);
+Projection make_linear(std::int64_t in, std::int64_t out) {
+  return Projection(torch::nn::Linear(in, out));
+}
+
+void add_linear(NamedTensors& out, const std::string& name, const Projection& linear) {
+  out.emplace_back(name + ".weight", linear->whole());
   out.emplace_back(name + ".bias", linear->bias);
 }
 
@@ -34,10 +38,10 @@ void add_norm(NamedTensors& out, const std::string& name, const torch::nn::Layer
 SelfAttentionImpl::SelfAttentionImpl(const EncoderShape& shape, std::size_t layer, double dropout)
     : heads_(shape.heads_of(layer)), dropout_(dropout) {
   const std::int64_t mixed = heads_ * shape.head_width();
-  query = register_module("query", torch::nn::Linear(shape.width, mixed));
-  key = register_module("key", torch::nn::Linear(shape.width, mixed));
-  value = register_module("value", torch::nn::Linear(shape.width, mixed));
-  output = register_module("output", torch::nn::Linear(mixed, shape.width));
+  query = register_module("query", make_linear(shape.width, mixed));
+  key = register_module("key", make_linear(shape.width, mixed));
+  value = register_module("value", make_linear(shape.width, mixed));
+  output = register_module("output", make_linear(mixed, shape.width));
 }
 
 torch::Tensor SelfAttentionImpl::forward(const torch::Tensor& x, const torch::Tensor& asking,
@@ -53,8 +57,8 @@ torch::Tensor SelfAttentionImpl::forward(const torch::Tensor& x, const torch::Te
 EncoderLayerImpl::EncoderLayerImpl(const EncoderShape& shape, std::size_t layer, double dropout)
     : attention(register_module("attention", SelfAttention(shape, layer, dropout))),
       attention_norm(register_module("attention_norm", make_norm(shape.width, shape.epsilon))),
-      up(register_module("up", torch::nn::Linear(shape.width, shape.inner_of(layer)))),
-      down(register_module("down", torch::nn::Linear(shape.inner_of(layer), shape.width))),
+      up(register_module("up", make_linear(shape.width, shape.inner_of(layer)))),
+      down(register_module("down", make_linear(shape.inner_of(layer), shape.width))),
       output_norm(register_module("output_norm", make_norm(shape.width, shape.epsilon))),
       dropout_(dropout) {}
 

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "learn/models/encoder_shape.h"
+#include "learn/models/projection.h"
 #include "model/convert/convert_weights.h"
 
 namespace qiao::learn {
@@ -27,7 +28,7 @@ class SelfAttentionImpl : public torch::nn::Module {
   torch::Tensor forward(const torch::Tensor& x, const torch::Tensor& asking,
                         const torch::Tensor& mask, Relations* seen);
 
-  torch::nn::Linear query{nullptr}, key{nullptr}, value{nullptr}, output{nullptr};
+  Projection query{nullptr}, key{nullptr}, value{nullptr}, output{nullptr};
 
  private:
   std::int64_t heads_;
@@ -47,7 +48,7 @@ class EncoderLayerImpl : public torch::nn::Module {
 
   SelfAttention attention;
   torch::nn::LayerNorm attention_norm;
-  torch::nn::Linear up, down;
+  Projection up, down;
   torch::nn::LayerNorm output_norm;
 
  private:
@@ -90,7 +91,8 @@ TORCH_MODULE(Encoder);
 // One vector a text: the first token's, or the mean of those present.
 torch::Tensor pool(const torch::Tensor& hidden, const torch::Tensor& present, Pooling pooling);
 
-// Every weight of the encoder by Hugging Face's name, sharing memory with it. Order: bottom to top.
+// Every weight of the encoder by Hugging Face's name, sharing memory with it (but an adapted
+// layer's, which is whole()). Order: bottom to top.
 using NamedTensors = std::vector<std::pair<std::string, torch::Tensor>>;
 NamedTensors weights_of(const Encoder& encoder);
 

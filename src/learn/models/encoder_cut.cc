@@ -12,7 +12,7 @@ torch::Tensor chosen_of(const torch::Tensor& tensor, std::int64_t side, const Ch
   return chosen.empty() ? tensor : tensor.index_select(side, torch::tensor(chosen));
 }
 
-void copy_linear(const torch::nn::Linear& from, torch::nn::Linear& to, const Chosen& rows,
+void copy_linear(const Projection& from, Projection& to, const Chosen& rows,
                  const Chosen& columns) {
   to->weight.copy_(chosen_of(chosen_of(from->weight, 0, rows), 1, columns));
   to->bias.copy_(chosen_of(from->bias, 0, rows));

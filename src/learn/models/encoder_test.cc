@@ -5,6 +5,7 @@
 
 #include <map>
 
+#include "learn/models/lora.h"
 #include "learn/models/text_model.h"
 #include "learn/testing/reference_encoder.h"
 
@@ -164,6 +165,29 @@ TEST(Encoder, VectorsAreThePoolOfAllTokens) {
     }
     EXPECT_FALSE(torch::allclose(encoder->vectors(ids, ids.ne(0)),
                                  encoder->vectors(ids, ids.ne(0), segments), 1e-3, 1e-3));
+  }
+}
+
+// What is saved of an adapted encoder (whole(), by weights_of) and what merging leaves is the same.
+TEST(EncoderLora, MergedItSaysWhatItSaidUnmerged) {
+  const torch::NoGradGuard no_grad;
+  torch::manual_seed(7);
+  TextModel model(small_shape(), Task::kClassify, 3, 0.0);
+  model->eval();
+  const torch::Tensor ids = torch::tensor({{2, 7, 9, 3}, {2, 8, 3, 0}});
+  const torch::Tensor plain = model(ids, ids.ne(0));
+  ASSERT_TRUE(add_adapters(*model->encoder, encoder_lora(2)));
+  EXPECT_TRUE(torch::equal(model(ids, ids.ne(0)), plain));  // B is 0 at first
+  for (auto& [name, tensor] : adapter_weights(*model->encoder)) tensor.normal_(0, 0.5);
+  const torch::Tensor adapted = model(ids, ids.ne(0));
+  EXPECT_FALSE(torch::allclose(adapted, plain, 1e-2, 1e-3));
+  const NamedTensors told = weights_of(model->encoder);
+  merge_adapters(*model->encoder);
+  EXPECT_TRUE(adapter_weights(*model->encoder).empty());
+  EXPECT_TRUE(torch::allclose(model(ids, ids.ne(0)), adapted, 1e-4, 1e-5));
+  const NamedTensors merged = weights_of(model->encoder);
+  for (std::size_t i = 0; i < told.size(); ++i) {
+    EXPECT_TRUE(torch::equal(told[i].second, merged[i].second)) << told[i].first;
   }
 }
 

@@ -9,15 +9,20 @@
 namespace qiao::learn {
 namespace {
 
-// Every projection with its name (`blk.0.attn_q`).
+// Every projection with its name (`blk.0.attn_q`, `layer0.attention.query`).
 template <class Use>
-void each_projection(LanguageModel& model, const Use& use) {
+void each_projection(torch::nn::Module& model, const Use& use) {
   for (const auto& item : model.named_modules()) {
     if (auto* projection = item.value()->as<ProjectionImpl>()) use(item.key(), *projection);
   }
 }
 
 }  // namespace
+
+LoraOptions encoder_lora(std::int64_t rank) {
+  constexpr double kScale = 2;  // as that of a decoder
+  return {rank, kScale * double(rank), 0.05, {"query", "key", "value", "output", "up", "down"}};
+}
 
 Status check(const LoraOptions& options) {
   constexpr std::int64_t kRankMax = 1024;
@@ -35,7 +40,7 @@ Json to_json(const LoraOptions& options) {
           {"targets", options.targets}};
 }
 
-Status add_adapters(LanguageModel& model, const LoraOptions& options) {
+Status add_adapters(torch::nn::Module& model, const LoraOptions& options) {
   for (torch::Tensor& weight : model.parameters()) weight.set_requires_grad(false);
   bool found = false;
   std::string names;
@@ -51,13 +56,13 @@ Status add_adapters(LanguageModel& model, const LoraOptions& options) {
   return invalid_argument("the model has none of the layers of --targets; it has " + names);
 }
 
-void merge_adapters(LanguageModel& model) {
+void merge_adapters(torch::nn::Module& model) {
   each_projection(model, [](const std::string&, ProjectionImpl& projection) {
     if (projection.adapted()) projection.merge_adapter();
   });
 }
 
-NamedTensors adapter_weights(LanguageModel& model) {
+NamedTensors adapter_weights(torch::nn::Module& model) {
   NamedTensors out;
   each_projection(model, [&](const std::string& name, ProjectionImpl& projection) {
     if (!projection.adapted()) return;

@@ -14,6 +14,10 @@ ProjectionImpl::ProjectionImpl(std::int64_t in, std::int64_t out, bool with_bias
   if (with_bias) bias = register_parameter("bias", torch::zeros(out));
 }
 
+ProjectionImpl::ProjectionImpl(const torch::nn::Linear& linear)
+    : weight(register_parameter("weight", linear->weight)),
+      bias(register_parameter("bias", linear->bias)) {}
+
 torch::Tensor ProjectionImpl::forward(const torch::Tensor& x) {
   const torch::Tensor plain = torch::linear(x, weight, bias);
   if (!adapted()) return plain;
@@ -29,9 +33,14 @@ void ProjectionImpl::add_adapter(std::int64_t rank, double scale, double dropout
   dropout_ = dropout;
 }
 
+torch::Tensor ProjectionImpl::whole() const {
+  const torch::NoGradGuard no_grad;
+  return adapted() ? weight + torch::matmul(lora_b, lora_a) * scale_ : weight;
+}
+
 void ProjectionImpl::merge_adapter() {
   const torch::NoGradGuard no_grad;
-  weight += torch::matmul(lora_b, lora_a) * scale_;
+  weight.copy_(whole());
   parameters_.erase("lora_a");
   parameters_.erase("lora_b");
   lora_a.reset();

@@ -7,18 +7,21 @@
 
 namespace qiao::learn {
 
-// A linear layer of a decoder: W·x (+ b), perhaps with a low-rank change beside it (Hu et al.
-// 2021):
+// A linear layer: W·x (+ b), perhaps with a low-rank change beside it (Hu et al. 2021):
 // + scale·B·A·x.
 class ProjectionImpl : public torch::nn::Module {
  public:
   // Weights of chance with that spread, a bias of 0.
   ProjectionImpl(std::int64_t in, std::int64_t out, bool bias, double spread);
+  // With the weights of libtorch's layer. Requires: it has a bias.
+  explicit ProjectionImpl(const torch::nn::Linear& linear);
   torch::Tensor forward(const torch::Tensor& x);
 
   // A of chance, B of zeros: it changes nothing at first. Requires: no adapter yet.
   void add_adapter(std::int64_t rank, double scale, double dropout);
-  // Adds the change to the weight and takes the adapter away.
+  // The weight with the change added to it; the weight itself where there is no adapter.
+  [[nodiscard]] torch::Tensor whole() const;
+  // Makes whole() the weight and takes the adapter away.
   void merge_adapter();
   [[nodiscard]] bool adapted() const { return lora_a.defined(); }
 

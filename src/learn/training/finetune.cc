@@ -14,6 +14,7 @@
 #include "learn/files/base_model.h"
 #include "learn/files/json_file.h"
 #include "learn/files/model_card.h"
+#include "learn/models/lora.h"
 #include "learn/training/finetuner.h"
 #include "learn/training/seeds.h"
 
@@ -37,6 +38,11 @@ Status check_options(const FinetuneOptions& options) {
       (options.contrast > 0 && !gives_label(options.task))) {
     return invalid_argument("--contrast takes 0 to 1,000 rounds, with the task classify or pair");
   }
+  if (options.lora < 0) return invalid_argument("--lora takes a rank, or 0 for none");
+  if (options.lora > 0) QIAO_TRY(check(encoder_lora(options.lora)));
+  if (options.lora > 0 && options.adversary > 0) {
+    return invalid_argument("--adversary pushes the word vectors, which --lora leaves as they are");
+  }
   if (options.rate < 0 || options.dropout < 0 || options.dropout >= 1 || options.smoothing < 0 ||
       options.smoothing >= 1 || options.warmup < 0 || options.warmup >= 1 ||
       options.adversary < 0) {
@@ -59,7 +65,11 @@ Result<Bundle> bundle_of(BaseModel& base, const FinetuneOptions& options, Labels
   if (options.task == Task::kPair && base.shape.types < 2) {
     return Error{Code::kUnsupported, base.name + " has no second token type: it takes no pairs"};
   }
+  if (options.lora > 0 && base.shape.is_table()) {
+    return Error{Code::kUnsupported, base.name + " has no layers: --lora has nothing to adapt"};
+  }
   QIAO_TRY(load_weights(weights_of(model->encoder), *base.weights));
+  if (options.lora > 0) QIAO_TRY(add_adapters(*model->encoder, encoder_lora(options.lora)));
   const auto tokens_max =
       static_cast<std::size_t>(std::min(options.tokens_max, base.shape.positions));
   return Bundle{base.shape,        options.task, tokens_max, std::move(base.tokenizer),

@@ -25,6 +25,7 @@ struct FinetuneOptions {
   std::int64_t folds = 0;     // first tried on so many parts of train; 0: not
   std::int64_t epochs = 0;    // 0: by the number of rows
   std::int64_t contrast = 0;  // rounds of contrast_loss() before them; 0: none
+  std::int64_t lora = 0;      // rank of adapters that learn in the encoder's place; 0: none
   std::int64_t batch = 0;     // texts; 0: 32, for tags 8
   double rate = 0;            // highest learning rate; 0: 2e-4, for tags 1e-4
   double head_rate = 10;      // the head's, as a multiple of it

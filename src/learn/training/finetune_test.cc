@@ -7,6 +7,7 @@
 
 #include "learn/evaluation/evaluate.h"
 #include "learn/evaluation/served.h"
+#include "learn/files/base_model.h"
 #include "learn/files/bundle.h"
 #include "learn/testing/letters.h"
 #include "learn/testing/training_test.h"
@@ -173,6 +174,52 @@ TEST_F(FinetuneTest, ContrastDrawsTextsOfOneLabelTogether) {
   wanted.out = folder_ / "tags";
   wanted.task = Task::kTag;
   EXPECT_NE(run(wanted).error().message.find("--contrast"), std::string::npos);
+}
+
+// Every matrix of a layer moves by a change of rank 2 that the bundle's weights hold, and nothing
+// else of the encoder does.
+TEST_F(FinetuneTest, LoraLearnsAChangeOfThatRankAlone) {
+  FinetuneOptions wanted = options("bundle");
+  wanted.lora = 2;
+  wanted.epochs = 8;
+  const auto card = run(wanted);
+  ASSERT_TRUE(card) << card.error().message;
+  EXPECT_GT(json_number((*card)["dev"], "accuracy").value_or(0), 0.95);
+  const Bundle bundle = load_bundle(folder_ / "bundle").value();
+  const BaseModel base = open_base(folder_ / "base").value();
+  const Encoder before(base.shape, 0.0);
+  ASSERT_TRUE(load_weights(weights_of(before), *base.weights));
+  const NamedTensors was = weights_of(before);
+  const NamedTensors is = weights_of(bundle.model->encoder);
+  for (std::size_t i = 0; i < was.size(); ++i) {
+    const torch::Tensor change = (is[i].second - was[i].second).detach();
+    const bool layer = was[i].first.starts_with("encoder.layer.") && change.dim() == 2;
+    if (!layer) {
+      EXPECT_EQ(change.abs().max().item<double>(), 0) << was[i].first;
+      continue;
+    }
+    const torch::Tensor values = torch::linalg_svdvals(change);
+    EXPECT_GT(values[1].item<double>(), 1e-4) << was[i].first;
+    EXPECT_LT(values[2].item<double>(), 1e-5) << was[i].first;
+  }
+}
+
+TEST_F(FinetuneTest, LoraIsResumedToTheBit) {
+  const auto with_lora = [this](const std::string& out) {
+    FinetuneOptions wanted = options(out);
+    wanted.lora = 4;
+    return wanted;
+  };
+  ASSERT_TRUE(run(with_lora("unbroken")));
+  FinetuneOptions broken = with_lora("broken");
+  broken.stop_after = 9;
+  ASSERT_FALSE(run(broken));
+  broken.stop_after = 0;
+  broken.resume = true;
+  ASSERT_TRUE(run(broken));
+  EXPECT_EQ(sum("unbroken"), sum("broken"));
+  broken.adversary = 1;
+  EXPECT_NE(run(broken).error().message.find("--lora"), std::string::npos);
 }
 
 TEST_F(FinetuneTest, LearnsAgainstAPush) {

@@ -13,6 +13,7 @@
 #include "learn/data/examples.h"
 #include "learn/evaluation/calibration.h"
 #include "learn/files/model_card.h"
+#include "learn/models/lora.h"
 #include "learn/models/tag_chain.h"
 #include "learn/training/contrast.h"
 #include "learn/training/precision.h"
@@ -46,20 +47,26 @@ constexpr double kTemperature = 3;
 constexpr double kTeacherPart = 0.7;
 constexpr double kVectorPart = 1.0;  // of the distance between the texts' vectors
 
+// Of adapters, times the rate of all weights: they begin with no change at all.
+constexpr double kAdapterRate = 5;
+
 using Clock = std::chrono::steady_clock;
 
-// The rates fall from the head down to the word table.
-std::vector<LearningWeight> learning_weights(const TextModel& model,
-                                             const FinetuneOptions& options) {
-  const auto layers = static_cast<double>(model->encoder->layers.size());
+// The rates fall from the head down to the word table; adapters have one.
+std::vector<LearningWeight> learning_weights(TextModel& model, const FinetuneOptions& options) {
   std::vector<LearningWeight> out;
+  for (const auto& [name, tensor] : adapter_weights(*model->encoder)) {
+    out.push_back({name, tensor, kAdapterRate});
+  }
+  const bool adapted = !out.empty();
+  const auto layers = static_cast<double>(model->encoder->layers.size());
   for (const auto& [name, tensor] : weights_of(model)) {
     constexpr std::string_view kLayer = "encoder.layer.";
     double below = layers + 1;  // embeddings
     if (name.starts_with(kLayer)) below = layers - std::stod(name.substr(kLayer.size()));
     const bool head = name.starts_with("classifier.");
     const double scale = head ? options.head_rate : std::pow(options.layer_decay, below);
-    out.push_back({name, tensor, scale});
+    if (head || !adapted) out.push_back({name, tensor, scale});
   }
   return out;
 }
@@ -148,9 +155,19 @@ Status Finetuner::prepare() {
     if (epoch == options_.contrast) contrast_steps_ = steps_;
     steps_ += static_cast<std::int64_t>(batches_of(epoch).size());
   }
+  if (options_.lora > 0) tell_lora();
   state_.identity = identity();
   state_.notes = {{"epochs", Json::array()}, {"epoch_loss", 0.0}};
   return folder_.begin(options_.resume, steps_, state_, optimiser_, progress_);
+}
+
+void Finetuner::tell_lora() {
+  std::int64_t learnt = 0;
+  for (const LearningWeight& weight : optimiser_.weights()) learnt += weight.tensor.numel();
+  std::int64_t all = 0;
+  for (const torch::Tensor& weight : start_.bundle.model->parameters()) all += weight.numel();
+  progress_.note(tr(progress_.language(), Text::kLearnLoraPlan,
+                    {std::to_string(learnt), std::to_string(all - learnt)}));
 }
 
 // By mean and deviation of the numbers to learn.
@@ -176,6 +193,7 @@ Json Finetuner::identity() const {
           {"seed", options_.seed},
           {"epochs", options_.epochs},
           {"contrast", options_.contrast},
+          {"lora", options_.lora},
           {"batch", options_.batch},
           {"rate", options_.rate},
           {"head_rate", options_.head_rate},

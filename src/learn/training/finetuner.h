@@ -48,6 +48,7 @@ class Finetuner {
 
   Status prepare();
   void set_scale();
+  void tell_lora();
   [[nodiscard]] Json identity() const;
   [[nodiscard]] std::vector<Chosen> batches_of(std::int64_t epoch) const;
   [[nodiscard]] std::uint64_t seed() const { return static_cast<std::uint64_t>(options_.seed); }

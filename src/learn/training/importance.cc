@@ -75,7 +75,7 @@ void judge_encoder(const Encoder& encoder, Judge& judge) {
   judge.add_norm(encoder->norm);
   for (std::size_t i = 0; i < encoder->layers.size(); ++i) {
     const EncoderLayer& layer = encoder->layers[i];
-    const torch::nn::Linear& output = layer->attention->output;
+    const Projection& output = layer->attention->output;
     judge.add_layer(i, output->weight, encoder->shape().heads_of(i), layer->down->weight);
     judge.add_written(i, gate_of(output->weight) + gate_of(output->bias),
                       gate_of(layer->down->weight) + gate_of(layer->down->bias));
