@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "text/language.h"
+
 namespace qiao {
 namespace {
 
@@ -34,6 +36,16 @@ constexpr Headings kChinese{
 
 const Headings& headings(Language language) {
   return language == Language::kChinese ? kChinese : kEnglish;
+}
+
+// Whether the conversation went on in another language until now: a model follows that, rather than
+// what it was told before.
+bool changes_language(const std::vector<Piece>& history, Language language) {
+  for (auto piece = history.rbegin(); piece != history.rend(); ++piece) {
+    const auto said = piece->role == Role::kUser ? detect_language(piece->text) : std::nullopt;
+    if (said) return *said != language;
+  }
+  return false;
 }
 
 std::string rejection_of(const AgentTask& task) {
@@ -204,7 +216,8 @@ Context build_context(const AgentTask& task, std::string_view figures,
   const Headings& words = headings(task.language);
   const std::string rejection = rejection_of(task);
   Piece instruction = make_piece("instruction", "", std::string(words.answer), estimate);
-  instruction.part.tokens += estimate.count(rejection) + kTurnTokens;
+  // The language may be said twice.
+  instruction.part.tokens += instruction.part.tokens + estimate.count(rejection);
   Piece user = make_piece("user", task.message_id, task.text, estimate);
   std::vector<Piece> history = history_pieces(task, estimate);
   std::vector<Piece> knowledge = knowledge_pieces(task, estimate);
@@ -246,7 +259,9 @@ Context build_context(const AgentTask& task, std::string_view figures,
   context.turns.push_back({Role::kSystem, known + instruction.text, {}, {}});
   context.shared_turns = context.turns.size();
   for (const Piece& piece : history) context.turns.push_back({piece.role, piece.text, {}, {}});
-  if (const std::string latest = found + rejection; !latest.empty()) {
+  std::string latest = found;
+  if (changes_language(history, task.language)) latest.append(words.answer) += "\n";
+  if (!latest.append(rejection).empty()) {
     context.turns.push_back({Role::kSystem, latest, {}, {}});
   }
   context.turns.push_back({Role::kUser, user.text, {}, {}});

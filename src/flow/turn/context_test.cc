@@ -80,6 +80,15 @@ TEST_F(ContextTest, WhatIsOfThisTurnAloneComesAfterTheHistory) {
   EXPECT_THAT(context.turns[4].content, HasSubstr("rows: 3"));
 }
 
+TEST_F(ContextTest, ANewLanguageIsSaidOnceMore) {
+  talk(2, "我想退货，怎么办理？");
+  const Context context = build();
+  ASSERT_EQ(context.turns.size(), 6U);
+  EXPECT_THAT(context.turns[4].content, HasSubstr("Answer in English"));
+  talk(2, "how do I return it?");
+  EXPECT_EQ(build().turns.size(), 7U) << "and not again";
+}
+
 TEST_F(ContextTest, TellsWhereEachPartCameFrom) {
   task_.knowledge = {{&entry_, 0.7, "q"}};
   ToolOutcome outcome;

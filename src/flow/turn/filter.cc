@@ -8,6 +8,7 @@
 
 #include "flow/turn/conversation.h"
 #include "text/language.h"
+#include "text/normalise.h"
 #include "text/pii.h"
 #include "text/sentences.h"
 #include "text/terms.h"
@@ -24,6 +25,8 @@ constexpr double kSharedWordsMin = 0.12;
 constexpr std::size_t kShortDraftTerms = 6;  // too short to judge: "好的", "You're welcome"
 constexpr double kCosineMin = 0.30;
 constexpr std::size_t kEmbedBytesMax = 2'000;
+// A shorter question may well be answered in its own words: "good morning".
+constexpr std::size_t kEchoBytesMin = 15;
 
 std::string digits(double value) {
   char text[32];
@@ -83,6 +86,15 @@ void check_relevant(const FilterInput& input,
   run->next();
 }
 
+// Whether the draft's first sentence is the whole question once more: small models begin so when
+// they have nothing to say.
+bool is_echo(const FilterInput& input) {
+  const std::vector<std::string_view> sentences = sentences_of(input.draft);
+  const std::string question = match_key(input.question);
+  return question.size() >= kEchoBytesMin && !sentences.empty() &&
+         match_key(sentences.front()) == question;
+}
+
 using Check = Verdict (*)(const FilterInput&);
 Check check_of(const std::string& filter) {
   if (filter == "language") return check_language;
@@ -138,6 +150,7 @@ Verdict check_length(const FilterInput& input) {
 }
 
 Verdict check_repetition(const FilterInput& input) {
+  if (is_echo(input)) return reject("repetition", "it repeats the question");
   const double score = repetition(input.draft);
   if (score <= kRepetitionMax) return pass("repetition", score);
   return reject("repetition", "it repeats itself (" + digits(score) + " of it)", score);

@@ -37,6 +37,17 @@ TEST(Filter, LanguageOfTheUser) {
   EXPECT_TRUE(check_language(input("?", "42", Language::kChinese)).passed);
 }
 
+TEST(Filter, TheQuestionIsNoAnswer) {
+  const auto passes = [](const char* question, const char* draft) {
+    return check_repetition(input(question, draft, Language::kChinese)).passed;
+  };
+  EXPECT_FALSE(passes("周末送货吗", "周末送货吗？\n\n如果你的父母不在，那么可以看到。"));
+  EXPECT_FALSE(passes("Can I return a scarf?", "Can I return a scarf?"));
+  EXPECT_TRUE(passes("周末送货吗", "周末送货，节假日也不休息。"));
+  EXPECT_TRUE(passes("今天天气真好", "今天天气真好，适合出去走走。"));
+  EXPECT_TRUE(passes("good morning", "Good morning! How can I help?"));
+}
+
 TEST(Filter, PersonalDataThatNobodyGave) {
   EXPECT_FALSE(check_no_pii(input("hi", "Call 13812345678.", Language::kEnglish)).passed);
   EXPECT_FALSE(check_no_pii(input("hi", "Write to ann@example.com.", Language::kEnglish)).passed);
