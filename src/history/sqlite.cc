@@ -6,7 +6,7 @@
 #include <utility>
 
 #include "base/check.h"
-#include "history/steady.h"
+#include "base/steady_ms.h"
 
 namespace qiao::history {
 namespace {

@@ -8,7 +8,7 @@
 #include <utility>
 
 #include "base/logging.h"
-#include "history/steady.h"
+#include "base/steady_ms.h"
 
 namespace qiao::history {
 namespace {

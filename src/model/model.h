@@ -43,7 +43,7 @@ inline constexpr std::uint8_t kIdlePriority = 0;
 
 struct GenerateRequest {
   std::vector<ChatTurn> turns;
-  // How many of the first turns are the same for many requests (a flow's system prompt): they
+  // How many of the first turns are the same for many requests (a flow's prompt and entries): they
   // are decoded once and shared.
   std::size_t shared_turns = 0;
   std::int32_t tokens_max = 512;

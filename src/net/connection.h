@@ -10,6 +10,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/steady_ms.h"
 #include "net/core.h"
 #include "net/io_thread.h"
 #include "net/outbox.h"
@@ -78,7 +79,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void drain();
   void run_later(Outbox::Tasks tasks);
   void drop_later(Outbox::Tasks tasks);
-  void set_deadline(std::int64_t delay_ms) { deadline_ms_ = now_ms() + delay_ms; }
+  void set_deadline(std::int64_t delay_ms) { deadline_ms_ = steady_ms() + delay_ms; }
 
   const std::shared_ptr<Core> core_;
   const std::shared_ptr<IoThread> thread_;

@@ -9,15 +9,10 @@
 #include <utility>
 #include <vector>
 
+#include "base/steady_ms.h"
 #include "net/connection.h"
 
 namespace qiao::net {
-
-std::int64_t now_ms() {
-  return std::chrono::duration_cast<std::chrono::milliseconds>(
-             std::chrono::steady_clock::now().time_since_epoch())
-      .count();
-}
 
 IoThread::IoThread(int number, std::int64_t tick_ms)
     : number_(number), tick_ms_(tick_ms), work_(context_.get_executor()), timer_(context_) {}
@@ -69,7 +64,7 @@ void IoThread::tick() {
   timer_.expires_after(std::chrono::milliseconds(tick_ms_));
   timer_.async_wait([this](const boost::system::error_code& error) {
     if (error || ending_) return;
-    const std::int64_t now = now_ms();
+    const std::int64_t now = steady_ms();
     std::vector<std::shared_ptr<Connection>> late;
     for (const auto& connection : connections_)
       if (connection->is_late(now)) late.push_back(connection);

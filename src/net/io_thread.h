@@ -16,9 +16,6 @@ namespace qiao::net {
 
 class Connection;
 
-// Milliseconds since an arbitrary start; never goes back.
-std::int64_t now_ms();
-
 // One thread with its own loop and the connections that live on it: a connection never changes
 // its thread, so its handlers need no lock and no strand. Deadlines are looked at by one tick for
 // all, which costs a request nothing.

@@ -173,14 +173,10 @@ const Json& ModelAgent::tools_in(Language language) const {
 
 GenerateRequest ModelAgent::beginning_of(const AgentTask& task) const {
   Context context = build_context(task, {}, estimate_);
-  GenerateRequest request;
-  request.turns = std::move(context.turns);
-  request.turns.resize(context.shared_turns);
-  request.shared_turns = context.shared_turns;
+  GenerateRequest request = request_of(task, context);
+  request.turns.resize(request.shared_turns);
   request.tokens_max = 1;
-  request.deadline_ms = kWarmUpMs;
   request.priority = kIdlePriority;
-  if (const Json& tools = tools_in(task.language); !tools.empty()) request.tools = tools;
   return request;
 }
 
@@ -192,6 +188,7 @@ void ModelAgent::warm_up(std::span<const KnowledgeEntry> entries) {
   AgentTask task;
   task.agent = &agent_;
   task.conversation = std::make_shared<Conversation>();
+  task.deadline_ms = kWarmUpMs;
   const auto add = [&] {
     for (const Language language : {Language::kChinese, Language::kEnglish}) {
       task.language = language;

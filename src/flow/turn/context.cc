@@ -48,10 +48,16 @@ bool changes_language(const std::vector<Piece>& history, Language language) {
   return false;
 }
 
-std::string rejection_of(const AgentTask& task) {
-  if (task.rejection.empty()) return {};
+// What is told once more beside the question: the language where it changes, and why the last draft
+// did not pass.
+std::string reminder_of(const AgentTask& task, const std::vector<Piece>& history) {
   const Headings& words = headings(task.language);
-  return std::string(words.rejected).append(task.rejection).append(words.better);
+  std::string text;
+  if (changes_language(history, task.language)) text.append(words.answer) += "\n";
+  if (!task.rejection.empty()) {
+    text.append(words.rejected).append(task.rejection).append(words.better);
+  }
+  return text;
 }
 
 // A tool's answer in the fewest tokens: flat objects as lines, and of fields written per language
@@ -214,12 +220,11 @@ Context build_context(const AgentTask& task, std::string_view figures,
   const Piece system = make_piece("system", agent.prompt_file.in(task.language),
                                   agent.prompt.in(task.language), estimate);
   const Headings& words = headings(task.language);
-  const std::string rejection = rejection_of(task);
-  Piece instruction = make_piece("instruction", "", std::string(words.answer), estimate);
-  // The language may be said twice.
-  instruction.part.tokens += instruction.part.tokens + estimate.count(rejection);
   Piece user = make_piece("user", task.message_id, task.text, estimate);
   std::vector<Piece> history = history_pieces(task, estimate);
+  const std::string reminder = reminder_of(task, history);
+  Piece instruction = make_piece("instruction", "", std::string(words.answer), estimate);
+  instruction.part.tokens += estimate.count(reminder) + kTurnTokens;
   std::vector<Piece> knowledge = knowledge_pieces(task, estimate);
   const std::vector<Piece> tools = tool_pieces(task, estimate);
   const std::int32_t figure_tokens = estimate.count(figures);
@@ -259,9 +264,7 @@ Context build_context(const AgentTask& task, std::string_view figures,
   context.turns.push_back({Role::kSystem, known + instruction.text, {}, {}});
   context.shared_turns = context.turns.size();
   for (const Piece& piece : history) context.turns.push_back({piece.role, piece.text, {}, {}});
-  std::string latest = found;
-  if (changes_language(history, task.language)) latest.append(words.answer) += "\n";
-  if (!latest.append(rejection).empty()) {
+  if (const std::string latest = found + reminder; !latest.empty()) {
     context.turns.push_back({Role::kSystem, latest, {}, {}});
   }
   context.turns.push_back({Role::kUser, user.text, {}, {}});

@@ -28,17 +28,34 @@ void sort_by_length(const std::vector<Example>& examples, Order::iterator begin,
   });
 }
 
-// Cuts an order in which lengths rise into batches.
+Order shuffled(std::size_t size, Rng& rng) {
+  Order order(size);
+  std::iota(order.begin(), order.end(), 0);
+  shuffle(order, rng);
+  return order;
+}
+
+struct BatchBounds {
+  std::size_t texts = 0;
+  std::size_t tokens = 0;  // with padding
+};
+
+// Cuts an order into batches, in which every `together` neighbours stay in one.
 void cut(const std::vector<Example>& examples, Order::const_iterator begin,
-         Order::const_iterator end, std::size_t batch, std::size_t tokens_max,
+         Order::const_iterator end, std::ptrdiff_t together, const BatchBounds& bounds,
          std::vector<Order>& out) {
   Order open;
-  for (auto at = begin; at != end; ++at) {
-    const std::size_t padded = (open.size() + 1) * examples[*at].text.ids.size();
-    if (!open.empty() && (open.size() == batch || padded > tokens_max)) {
+  std::size_t longest = 0;
+  for (auto at = begin; at != end; at += together) {
+    std::size_t own = 0;
+    for (auto i = at; i != at + together; ++i) own = std::max(own, examples[*i].text.ids.size());
+    const std::size_t size = open.size() + static_cast<std::size_t>(together);
+    longest = std::max(longest, own);
+    if (!open.empty() && (size > bounds.texts || size * longest > bounds.tokens)) {
       out.push_back(std::exchange(open, {}));
+      longest = own;
     }
-    open.push_back(*at);
+    open.insert(open.end(), at, at + together);
   }
   if (!open.empty()) out.push_back(std::move(open));
 }
@@ -107,9 +124,7 @@ std::vector<std::vector<std::size_t>> plan_batches(const std::vector<Example>& e
                                                    std::size_t batch, std::size_t tokens_max,
                                                    std::uint64_t seed) {
   Rng rng(seed);
-  Order order(examples.size());
-  std::iota(order.begin(), order.end(), 0);
-  shuffle(order, rng);
+  Order order = shuffled(examples.size(), rng);
   std::vector<Order> batches;
   const std::size_t pool = batch * kPoolBatches;
   for (std::size_t begin = 0; begin < order.size(); begin += pool) {
@@ -117,7 +132,7 @@ std::vector<std::vector<std::size_t>> plan_batches(const std::vector<Example>& e
     const auto last =
         order.begin() + static_cast<std::ptrdiff_t>(std::min(begin + pool, order.size()));
     sort_by_length(examples, first, last);
-    cut(examples, first, last, batch, tokens_max, batches);
+    cut(examples, first, last, 1, {batch, tokens_max}, batches);
   }
   shuffle(batches, rng);
   return batches;
@@ -127,27 +142,18 @@ std::vector<std::vector<std::size_t>> plan_pairs(const std::vector<Example>& exa
                                                  std::size_t batch, std::size_t tokens_max,
                                                  std::uint64_t seed) {
   Rng rng(seed);
-  Order order(examples.size());
-  std::iota(order.begin(), order.end(), 0);
-  shuffle(order, rng);
+  const Order order = shuffled(examples.size(), rng);
   std::map<std::int64_t, Order> by_label;
   for (const std::size_t i : order) by_label[examples[i].targets.front()].push_back(i);
-  std::vector<Order> batches;
-  Order open;
-  std::size_t longest = 0;
+  Order pairs;
   for (const std::size_t i : order) {
     const Order& alike = by_label[examples[i].targets.front()];
     std::size_t partner = i;
     while (alike.size() > 1 && partner == i) partner = alike[rng.below(alike.size())];
-    longest = std::max({longest, examples[i].text.ids.size(), examples[partner].text.ids.size()});
-    const std::size_t size = open.size() + 2;
-    if (!open.empty() && (size > batch || size * longest > tokens_max)) {
-      batches.push_back(std::exchange(open, {}));
-      longest = std::max(examples[i].text.ids.size(), examples[partner].text.ids.size());
-    }
-    open.insert(open.end(), {i, partner});
+    pairs.insert(pairs.end(), {i, partner});
   }
-  if (!open.empty()) batches.push_back(std::move(open));
+  std::vector<Order> batches;
+  cut(examples, pairs.begin(), pairs.end(), 2, {batch, tokens_max}, batches);
   return batches;
 }
 
@@ -158,7 +164,7 @@ std::vector<std::vector<std::size_t>> plan_batches_in_order(const std::vector<Ex
   std::iota(order.begin(), order.end(), 0);
   sort_by_length(examples, order.begin(), order.end());
   std::vector<Order> batches;
-  cut(examples, order.begin(), order.end(), batch, tokens_max, batches);
+  cut(examples, order.begin(), order.end(), 1, {batch, tokens_max}, batches);
   return batches;
 }
 

@@ -8,6 +8,7 @@
 #include "learn/files/json_file.h"
 #include "learn/files/model_card.h"
 #include "learn/files/tensor_file.h"
+#include "model/bundle/head_tensors.h"
 #include "model/bundle/safetensors_writer.h"
 #include "model/gguf/int8_rows.h"
 
@@ -15,7 +16,6 @@ namespace qiao::learn {
 namespace {
 
 constexpr const char* kInt8 = "int8";
-constexpr const char* kTransitions = "classifier.transitions";
 
 Json config_of(const Bundle& bundle) {
   Json config = config_of_shape(bundle.shape);
@@ -131,7 +131,7 @@ Result<Bundle> load_bundle(const std::string& folder) {
   NamedTensors wanted = weights_of(model);
   // Bundles made before transitions were learnt have none: they stay 0.
   std::erase_if(wanted, [&](const auto& one) {
-    return one.first == kTransitions && !base.weights->has(kTransitions);
+    return one.first == model::kHeadTransitions && !base.weights->has(model::kHeadTransitions);
   });
   if (Status loaded = load_weights(wanted, *base.weights); !loaded) {
     return std::move(loaded.error()).with(folder + "/model.safetensors");

@@ -2,6 +2,7 @@
 #include "learn/models/text_model.h"
 
 #include "learn/models/dropout.h"
+#include "model/bundle/head_tensors.h"
 
 namespace qiao::learn {
 
@@ -58,10 +59,10 @@ NamedTensors weights_of(const TextModel& model) {
     weight = weight.detach() * model->deviation();
     bias = bias.detach() * model->deviation() + model->mean();
   }
-  out.emplace_back("classifier.weight", weight);
-  out.emplace_back("classifier.bias", bias);
+  out.emplace_back(model::kHeadWeight, weight);
+  out.emplace_back(model::kHeadBias, bias);
   if (model->transitions.defined()) {
-    out.emplace_back("classifier.transitions", model->transitions);
+    out.emplace_back(model::kHeadTransitions, model->transitions);
   }
   return out;
 }

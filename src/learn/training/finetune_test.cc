@@ -26,6 +26,19 @@ class FinetuneTest : public testing::TrainingTest {
   Result<Json> run(const FinetuneOptions& options) {
     return finetune(disk_, options, progress_, stop_);
   }
+
+  // A run that is stopped after `steps` of them and goes on ends as an unbroken one.
+  void expect_resumed_to_the_bit(FinetuneOptions wanted, std::int64_t steps) {
+    wanted.out = folder_ / "unbroken";
+    ASSERT_TRUE(run(wanted));
+    wanted.out = folder_ / "broken";
+    wanted.stop_after = steps;
+    ASSERT_FALSE(run(wanted));
+    wanted.stop_after = 0;
+    wanted.resume = true;
+    ASSERT_TRUE(run(wanted));
+    EXPECT_EQ(sum("unbroken"), sum("broken"));
+  }
 };
 
 TEST_F(FinetuneTest, LearnsLabelsAndTheBundleSaysTheSame) {
@@ -139,14 +152,7 @@ TEST_F(FinetuneNumbersTest, NumbersAreServedAlike) {
 }
 
 TEST_F(FinetuneNumbersTest, IsResumedToTheBitAndHasNoLabels) {
-  ASSERT_TRUE(run(numbers("unbroken")));
-  FinetuneOptions broken = numbers("broken");
-  broken.stop_after = 15;
-  ASSERT_FALSE(run(broken));
-  broken.stop_after = 0;
-  broken.resume = true;
-  ASSERT_TRUE(run(broken));
-  EXPECT_EQ(sum("unbroken"), sum("broken"));
+  expect_resumed_to_the_bit(numbers("bundle"), 15);
   FinetuneOptions weighted = numbers("weighted");
   weighted.class_weights = true;
   EXPECT_NE(run(weighted).error().message.find("--class-weights"), std::string::npos);
@@ -205,21 +211,11 @@ TEST_F(FinetuneTest, LoraLearnsAChangeOfThatRankAlone) {
 }
 
 TEST_F(FinetuneTest, LoraIsResumedToTheBit) {
-  const auto with_lora = [this](const std::string& out) {
-    FinetuneOptions wanted = options(out);
-    wanted.lora = 4;
-    return wanted;
-  };
-  ASSERT_TRUE(run(with_lora("unbroken")));
-  FinetuneOptions broken = with_lora("broken");
-  broken.stop_after = 9;
-  ASSERT_FALSE(run(broken));
-  broken.stop_after = 0;
-  broken.resume = true;
-  ASSERT_TRUE(run(broken));
-  EXPECT_EQ(sum("unbroken"), sum("broken"));
-  broken.adversary = 1;
-  EXPECT_NE(run(broken).error().message.find("--lora"), std::string::npos);
+  FinetuneOptions wanted = options("bundle");
+  wanted.lora = 4;
+  expect_resumed_to_the_bit(wanted, 9);
+  wanted.adversary = 1;
+  EXPECT_NE(run(wanted).error().message.find("--lora"), std::string::npos);
 }
 
 TEST_F(FinetuneTest, LearnsAgainstAPush) {

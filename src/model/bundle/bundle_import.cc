@@ -7,6 +7,7 @@
 #include "base/digest.h"
 #include "base/disk.h"
 #include "model/bundle/bundle_store.h"
+#include "model/bundle/head_tensors.h"
 #include "model/bundle/safetensors_writer.h"
 #include "model/bundle/table_encoder.h"
 #include "model/bundle/text_head.h"
@@ -44,10 +45,10 @@ Status copy_small_files(Disk& disk, const std::string& from, const std::string& 
 Status write_head(Disk& disk, const std::string& path, const TextHead& head) {
   const auto rows = static_cast<std::int64_t>(head.names().size());
   const auto width = static_cast<std::int64_t>(head.width());
-  std::vector<NamedValues> tensors = {{"classifier.weight", {rows, width}, head.weights().data()},
-                                      {"classifier.bias", {rows}, head.biases().data()}};
+  std::vector<NamedValues> tensors = {{kHeadWeight, {rows, width}, head.weights().data()},
+                                      {kHeadBias, {rows}, head.biases().data()}};
   if (!head.transitions().empty()) {
-    tensors.push_back({"classifier.transitions", {rows, rows}, head.transitions().data()});
+    tensors.push_back({kHeadTransitions, {rows, rows}, head.transitions().data()});
   }
   return write_safetensors(disk, path, tensors, {{"format", "pt"}});
 }

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "base/disk.h"
+#include "model/bundle/head_tensors.h"
 #include "model/bundle/tag_decoder.h"
 #include "model/convert/convert_safetensors.h"
 #include "text/utf8.h"
@@ -19,7 +20,6 @@ constexpr int kLowercaseByFile = -1;
 constexpr std::int64_t kTokensMin = 3;  // [CLS], a piece, [SEP]
 constexpr std::int64_t kTokensMost = 2'048;
 constexpr HeadTask kTasks[] = {HeadTask::kClassify, HeadTask::kTag, HeadTask::kRegress};
-constexpr std::string_view kTransitions = "classifier.transitions";
 
 Error corrupt(std::string message) {
   return {Code::kCorrupt, std::move(message)};
@@ -151,8 +151,8 @@ Status TextHead::read_labels(const std::string& folder) {
 
 Status TextHead::read_layer(const std::string& weights) {
   QIAO_ASSIGN(const auto file, model::open_safetensors(weights));
-  QIAO_ASSIGN(model::Tensor weight, file->read("classifier.weight"));
-  QIAO_ASSIGN(model::Tensor bias, file->read("classifier.bias"));
+  QIAO_ASSIGN(model::Tensor weight, file->read(model::kHeadWeight));
+  QIAO_ASSIGN(model::Tensor bias, file->read(model::kHeadBias));
   const auto outputs = static_cast<std::int64_t>(names_.size());
   if (weight.shape.size() != 2 || weight.shape[0] != outputs || weight.shape[1] < 1 ||
       weight.shape[1] > static_cast<std::int64_t>(kWidthMax) ||
@@ -163,8 +163,8 @@ Status TextHead::read_layer(const std::string& weights) {
   width_ = static_cast<std::size_t>(weight.shape[1]);
   weights_ = std::move(weight.values);
   biases_ = std::move(bias.values);
-  if (task_ == HeadTask::kTag && file->has(std::string(kTransitions))) {
-    QIAO_ASSIGN(model::Tensor transitions, file->read(std::string(kTransitions)));
+  if (task_ == HeadTask::kTag && file->has(model::kHeadTransitions)) {
+    QIAO_ASSIGN(model::Tensor transitions, file->read(model::kHeadTransitions));
     if (transitions.shape != std::vector<std::int64_t>{outputs, outputs}) {
       return corrupt(weights + ": classifier.transitions do not fit " + std::to_string(outputs) +
                      " labels");

@@ -3,12 +3,12 @@
 
 #include <algorithm>
 #include <array>
-#include <chrono>
 #include <utility>
 #include <vector>
 
 #include "base/disk.h"
 #include "base/process.h"
+#include "base/steady_ms.h"
 #include "model/catalogue/pull_place.h"
 
 namespace qiao::model {
@@ -109,22 +109,16 @@ Result<std::string> find_archive(const std::string& directory, const Client& cli
   return unavailable(client.program + " ended well but left no archive in " + directory);
 }
 
-std::int64_t now_ms() {
-  return std::chrono::duration_cast<std::chrono::milliseconds>(
-             std::chrono::steady_clock::now().time_since_epoch())
-      .count();
-}
-
 // Waits for the child, reporting and watching for silence. Returns its exit status.
 Result<int> watch(ChildProcess& child, const std::string& what, const std::string& directory,
                   const std::function<void(std::uint64_t)>& on_bytes, const std::stop_token& stop) {
-  const std::int64_t start = now_ms();
+  const std::int64_t start = steady_ms();
   std::int64_t last_growth = start;
   std::uint64_t bytes = 0;
   while (true) {
     if (const auto status = child.wait(kPollMs)) return *status;
     const std::uint64_t now_bytes = tree_bytes(directory);
-    const std::int64_t now = now_ms();
+    const std::int64_t now = steady_ms();
     if (now_bytes != bytes) last_growth = now;
     bytes = now_bytes;
     if (on_bytes) on_bytes(bytes);

@@ -21,6 +21,7 @@ namespace qiao::model {
 // Owned by the scheduler; its thread only. Sequences and cells are bounded by the constructor.
 class LlamaSequences {
  public:
+  // A flow's agents have one or two each, and one for each entry that is read ahead.
   static constexpr std::size_t kPinnedMax = 128;
 
   enum class State : std::uint8_t { kFree, kRunning, kKept, kPinned };
@@ -64,6 +65,7 @@ class LlamaSequences {
     std::vector<std::uint32_t> cells;  // one for each token
     std::uint64_t last_use = 0;
   };
+
   [[nodiscard]] const Sequence& at(llama_seq_id id) const;
   Sequence& at(llama_seq_id id);
   [[nodiscard]] std::optional<llama_seq_id> oldest(State state, llama_seq_id except = -1) const;
