@@ -72,8 +72,9 @@ void add_all_routes(Router& router, const ApiServices& services);
 // The flow of that name, or nullptr.
 FlowEngine* find_flow(const Flows& flows, std::string_view name);
 
-// Runs `read` where it may wait for the disk, and answers with what it returns.
+// Runs `read` where it may wait for the disk, and answers with what it returns. History then holds
+// what is durable by now; `until`, if told, is the offset after a later record that it must hold.
 void answer_from_history(const ApiServices& services, Writer writer,
-                         std::function<Result<Json>(History&)> read);
+                         std::function<Result<Json>(History&)> read, std::uint64_t until = 0);
 
 }  // namespace qiao::server

@@ -53,16 +53,19 @@ Json to_json(History& history, const Waiting& waiting) {
   return json;
 }
 
+// A turn parks before its proposal is durable: the answer waits for that.
 void list(const ApiServices& services, const Call& call) {
   gather(services, 0, {}, [&services, writer = call.writer](Result<std::vector<Waiting>> waiting) {
     if (!waiting) return send_error(*writer, waiting.error());
+    const std::uint64_t parked_until = services.log.bounds().next;
     answer_from_history(services, writer,
                         [waiting = std::move(*waiting)](History& history) -> Result<Json> {
                           Json approvals = Json::array();
                           for (const Waiting& one : waiting)
                             approvals.push_back(to_json(history, one));
                           return Json{{"approvals", std::move(approvals)}};
-                        });
+                        },
+                        parked_until);
   });
 }
 
