@@ -7,8 +7,8 @@
 #include <filesystem>
 #include <set>
 
+#include "base/testing/temp_folder.h"
 #include "cli/exit_status.h"
-#include "model/testing/temp_folder.h"
 
 namespace qiao::cli {
 namespace {

@@ -2,9 +2,9 @@
 // A real decoder (SmolLM2-135M, Q4_1) read into our modules, against llama.cpp.
 #include <gtest/gtest.h>
 
+#include "base/testing/temp_folder.h"
 #include "learn/files/decoder_gguf.h"
 #include "model/testing/pulled_model.h"
-#include "model/testing/temp_folder.h"
 
 namespace qiao::learn {
 namespace {

@@ -11,13 +11,13 @@
 
 #include "base/disk.h"
 #include "base/fetch.h"
-#include "server/testing/temp_folder.h"
+#include "base/testing/temp_folder.h"
 
 namespace qiao {
 namespace {
 
-using server::testing::TempFolder;
 using ::testing::HasSubstr;
+using testing::TempFolder;
 
 class AppTest : public ::testing::TestWithParam<const char*> {
  protected:

@@ -12,17 +12,17 @@
 #include <thread>
 
 #include "base/fetch.h"
+#include "base/testing/temp_folder.h"
 #include "model/testing/tiny_bundle.h"
 #include "server/app.h"
-#include "server/testing/temp_folder.h"
 
 namespace qiao::server {
 namespace {
 
+using qiao::testing::TempFolder;
 using qiao::testing::TinyBundle;
 using qiao::testing::write_tiny_bundle;
 using ::testing::HasSubstr;
-using testing::TempFolder;
 
 #ifdef QIAO_TEST_GGUF
 

@@ -2,13 +2,11 @@
 #include "server/config.h"
 
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <cstdlib>
-#include <filesystem>
-#include <fstream>
 
 #include "base/disk.h"
+#include "base/testing/temp_folder.h"
 
 namespace qiao {
 namespace {
@@ -17,22 +15,13 @@ namespace {
 class Config : public ::testing::Test {
  protected:
   void SetUp() override {
-    folder_ = std::filesystem::temp_directory_path() /
-              ("qiao-config-" + std::to_string(::getpid()) + "-" +
-               ::testing::UnitTest::GetInstance()->current_test_info()->name());
-    std::filesystem::create_directories(folder_);
     for (const ConfigKey& key : config_keys()) ::unsetenv(std::string(key.variable).c_str());
   }
   void TearDown() override {
-    std::filesystem::remove_all(folder_);
     for (const ConfigKey& key : config_keys()) ::unsetenv(std::string(key.variable).c_str());
   }
 
-  std::string file(const std::string& text) {
-    const std::string path = folder_ / "qiao.yaml";
-    std::ofstream(path) << text;
-    return path;
-  }
+  std::string file(const std::string& text) { return folder_.write("qiao.yaml", text); }
   Result<ServerConfig> load(const std::string& text,
                             std::map<std::string, std::string> flags = {}) {
     return load_config({file(text), std::move(flags)});
@@ -42,7 +31,7 @@ class Config : public ::testing::Test {
     return config ? "no fault" : config.error().message;
   }
 
-  std::filesystem::path folder_;
+  testing::TempFolder folder_;
 };
 
 TEST_F(Config, LaterSourcesWinAndEachValueKnowsItsOrigin) {
@@ -55,7 +44,7 @@ TEST_F(Config, LaterSourcesWinAndEachValueKnowsItsOrigin) {
   EXPECT_FALSE(config->fsync);
   EXPECT_EQ(config->log_level, "error");
   EXPECT_EQ(config->origin.at("listen"), "QIAO_LISTEN");
-  EXPECT_EQ(config->origin.at("fsync"), (folder_ / "qiao.yaml").string() + ":2");
+  EXPECT_EQ(config->origin.at("fsync"), folder_ / "qiao.yaml:2");
   EXPECT_EQ(config->origin.at("log_level"), "--log-level");
   EXPECT_EQ(config->origin.at("data"), "default");
 }
@@ -98,10 +87,9 @@ TEST_F(Config, PathsOfAFileAreSeenFromItsFolder) {
   const auto config = load(
       "data: state\nflows: [ shop, /abs ]\nmodels:\n  chat: { engine: scripted, path: s.yaml }\n");
   ASSERT_TRUE(config) << config.error().message;
-  EXPECT_EQ(config->data, (folder_ / "state").string());
-  EXPECT_EQ(config->flow_directories,
-            (std::vector<std::string>{(folder_ / "shop").string(), "/abs"}));
-  EXPECT_EQ(config->models.at("chat").path, (folder_ / "s.yaml").string());
+  EXPECT_EQ(config->data, folder_ / "state");
+  EXPECT_EQ(config->flow_directories, (std::vector<std::string>{folder_ / "shop", "/abs"}));
+  EXPECT_EQ(config->models.at("chat").path, folder_ / "s.yaml");
 }
 
 TEST_F(Config, FlowsInAVariableAreSeparatedByColons) {
@@ -138,7 +126,7 @@ TEST_F(Config, ModelsAreCheckedKeyByKey) {
 }
 
 TEST_F(Config, AMissingFileThatWasNamedIsAnError) {
-  const auto config = load_config({(folder_ / "none.yaml").string(), {}});
+  const auto config = load_config({folder_ / "none.yaml", {}});
   ASSERT_FALSE(config);
   EXPECT_NE(config.error().message.find("none.yaml"), std::string::npos);
 }

@@ -5,8 +5,8 @@
 #include <gtest/gtest.h>
 
 #include "base/clock.h"
+#include "base/testing/temp_folder.h"
 #include "model/bundle/bundle_store.h"
-#include "model/testing/temp_folder.h"
 #include "model/testing/tiny_bundle.h"
 
 namespace qiao {

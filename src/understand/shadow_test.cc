@@ -7,7 +7,7 @@
 #include <chrono>
 #include <thread>
 
-#include "model/testing/temp_folder.h"
+#include "base/testing/temp_folder.h"
 #include "model/testing/tiny_bundle.h"
 #include "understand/bundle_slot.h"
 #include "understand/testing/fake_head_encoder.h"

@@ -7,7 +7,7 @@
 #include <future>
 #include <thread>
 
-#include "model/testing/temp_folder.h"
+#include "base/testing/temp_folder.h"
 #include "model/testing/tiny_bundle.h"
 #include "understand/testing/fake_head_encoder.h"
 #include "understand/testing/shop.h"

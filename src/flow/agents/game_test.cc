@@ -4,13 +4,13 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "flow/testing/flow_folder.h"
+#include "base/testing/temp_folder.h"
 
 namespace qiao {
 namespace {
 
-using testing::FlowFolder;
 using ::testing::HasSubstr;
+using testing::TempFolder;
 
 // Plays one game of a data file move by move, in one language.
 class Player {
@@ -39,7 +39,7 @@ class Player {
   std::uint64_t seed = 1;
 
  private:
-  FlowFolder folder_;
+  TempFolder folder_;
   Language language_;
   std::unique_ptr<Game> game_;
 };

@@ -6,17 +6,17 @@
 
 #include <future>
 
-#include "flow/testing/flow_folder.h"
+#include "base/testing/temp_folder.h"
 #include "model/testing/fake_http.h"
 
 namespace qiao {
 namespace {
 
 using testing::FakeHttp;
-using testing::FlowFolder;
 using ::testing::HasSubstr;
 using testing::http_reply;
 using testing::HttpAsked;
+using testing::TempFolder;
 
 // A flow with one tool.
 FlowConfig flow_with(std::string url, std::string method = "GET", std::int64_t timeout_ms = 3'000) {
@@ -124,7 +124,7 @@ class HelperTest : public ::testing::Test {
     config_.directory = folder_.path();
     config_.tools[0].start = {"python3", "helper.py"};
   }
-  FlowFolder folder_;
+  TempFolder folder_;
   FlowConfig config_;
   WorkPool pool_;
 };

@@ -7,17 +7,17 @@
 #include <filesystem>
 #include <fstream>
 
-#include "flow/testing/flow_folder.h"
+#include "base/testing/temp_folder.h"
 
 namespace qiao {
 namespace {
 
-using testing::FlowFolder;
 using ::testing::HasSubstr;
 using ::testing::Not;
+using testing::TempFolder;
 
 // The message of the Error of loading `yaml` as a flow; "" when it loads.
-std::string fault_of(const std::string& yaml, FlowFolder folder = FlowFolder()) {
+std::string fault_of(const std::string& yaml, const TempFolder& folder = TempFolder()) {
   folder.write("flow.yaml", yaml);
   const auto config = load_flow(folder.path());
   return config ? "" : config.error().message;
@@ -29,7 +29,7 @@ agents: { hello: { kind: template, template: { zh: 你好, en: Hello } } }
 )";
 
 TEST(FlowConfig, SmallFlowHasDefaults) {
-  FlowFolder folder;
+  TempFolder folder;
   folder.write("flow.yaml", kSmall);
   const auto config = load_flow(folder.path());
   ASSERT_TRUE(config) << config.error().message;
@@ -43,7 +43,7 @@ TEST(FlowConfig, SmallFlowHasDefaults) {
 }
 
 TEST(FlowConfig, EveryKeyOfTheReferenceIsRead) {
-  FlowFolder folder;
+  TempFolder folder;
   folder.write("prompts/p.md", "You are kind.\n");
   folder.write("knowledge/a.yaml",
                "- { id: a, topic: t, questions: { zh: [ 问 ] }, answer: { zh: 答 } }\n");
@@ -152,13 +152,13 @@ routes: [ { name: a, when: {}, to: human.desk } ]
 }
 
 TEST(FlowConfig, KnowledgeFaultsNameTheirFile) {
-  FlowFolder folder;
+  TempFolder folder;
   folder.write("knowledge/a.yaml",
                "- { id: a, questions: { zh: [ 问 ] } }\n- { id: b, answr: x }\n");
   folder.write("knowledge/b.yaml", "- { id: c, questions: { en: [ q ] }, answer: x }\n");
   folder.write("knowledge/c.yaml", "- { id: c, questions: { en: [ q ] }, answer: x }\n");
-  const std::string fault = fault_of(
-      std::string(kSmall) + "knowledge: { files: [ knowledge/*.yaml ] }\n", std::move(folder));
+  const std::string fault =
+      fault_of(std::string(kSmall) + "knowledge: { files: [ knowledge/*.yaml ] }\n", folder);
   EXPECT_THAT(fault, AllOf(HasSubstr("a.yaml:1"), HasSubstr("has no answer"), HasSubstr("a.yaml:2"),
                            HasSubstr("did you mean 'answer'"), HasSubstr("the id c is in")));
 }
@@ -177,7 +177,7 @@ TEST(FlowConfig, MissingFolderAndListAtTheTop) {
 }
 
 TEST(FlowConfig, ShownAsJson) {
-  FlowFolder folder;
+  TempFolder folder;
   folder.write("flow.yaml", kSmall);
   const Json json = to_json(load_flow(folder.path()).value());
   EXPECT_EQ(json["name"], "small");

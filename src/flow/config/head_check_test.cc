@@ -4,9 +4,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "flow/testing/flow_folder.h"
+#include "base/testing/temp_folder.h"
 #include "flow/testing/flow_rig.h"
-#include "model/testing/temp_folder.h"
 #include "model/testing/tiny_bundle.h"
 #include "understand/testing/fake_head_encoder.h"
 
@@ -14,7 +13,6 @@ namespace qiao {
 namespace {
 
 using ::testing::ElementsAre;
-using testing::FlowFolder;
 using testing::FlowRig;
 using ::testing::HasSubstr;
 using testing::TempFolder;
@@ -49,7 +47,7 @@ TextHead head_of(const TinyBundle& bundle) {
 }
 
 FlowConfig desk() {
-  const FlowFolder folder;
+  const TempFolder folder;
   folder.write("flow.yaml", kDesk);
   auto config = load_flow(folder.path());
   EXPECT_TRUE(config) << config.error().message;
@@ -96,7 +94,7 @@ TEST(HeadCheck, FaultsOfTheFlowFile) {
        {std::pair{"{ name: intent }", "bundle: NAME"},
         {"{ name: words, bundle: b }", "`when` has that key"},
         {"{ name: a, bundle: b }, { name: a, bundle: c }", "two heads are called a"}}) {
-    const FlowFolder folder;
+    const TempFolder folder;
     folder.write("flow.yaml", std::string("flow: f\nunderstand: { heads: [ ") + heads +
                                   " ] }\nroutes: [ { name: r, otherwise: true, to: agent.a } ]\n"
                                   "agents: { a: { kind: template, template: hi } }\n");

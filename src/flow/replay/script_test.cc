@@ -6,15 +6,15 @@
 
 #include <algorithm>
 
-#include "flow/testing/flow_folder.h"
+#include "base/testing/temp_folder.h"
 
 namespace qiao {
 namespace {
 
-using testing::FlowFolder;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
+using testing::TempFolder;
 
 using Verdict = ScriptOutcome::Verdict;
 
@@ -36,7 +36,7 @@ class ScriptTest : public ::testing::Test {
     folder_.write("tests/t.yaml", script);
     return run_scripts(folder_.path(), models, options, {});
   }
-  FlowFolder folder_;
+  TempFolder folder_;
 };
 
 TEST_F(ScriptTest, PassesWhenAllHolds) {

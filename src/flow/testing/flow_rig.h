@@ -11,8 +11,8 @@
 #include <vector>
 
 #include "base/testing/manual_executor.h"
+#include "base/testing/temp_folder.h"
 #include "flow/engine.h"
-#include "flow/testing/flow_folder.h"
 #include "log/memory_log.h"
 
 namespace qiao::testing {
@@ -149,7 +149,7 @@ class FlowRig {
     return found;
   }
 
-  FlowFolder folder;
+  TempFolder folder;
   ManualClock clock;
   IdMaker ids{clock, 1};
   MemoryLog log;

@@ -9,9 +9,9 @@
 
 #include "base/digest.h"
 #include "base/random.h"
+#include "base/testing/temp_folder.h"
 #include "learn/corpus/record_blocks.h"
 #include "learn/data/token_folder.h"
-#include "model/testing/temp_folder.h"
 
 namespace qiao::learn {
 namespace {

@@ -6,7 +6,7 @@
 #include <zstd.h>
 
 #include "base/disk.h"
-#include "model/testing/temp_folder.h"
+#include "base/testing/temp_folder.h"
 
 namespace qiao::learn {
 namespace {

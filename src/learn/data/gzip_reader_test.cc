@@ -5,7 +5,7 @@
 
 #include <filesystem>
 
-#include "model/testing/temp_folder.h"
+#include "base/testing/temp_folder.h"
 
 namespace qiao::learn {
 namespace {

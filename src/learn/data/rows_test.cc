@@ -5,10 +5,10 @@
 #include <zlib.h>
 
 #include "base/disk.h"
+#include "base/testing/temp_folder.h"
 #include "learn/data/labels.h"
 #include "learn/evaluation/metrics.h"
 #include "model/bundle/tag_decoder.h"
-#include "model/testing/temp_folder.h"
 
 namespace qiao::learn {
 namespace {

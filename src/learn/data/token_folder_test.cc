@@ -5,8 +5,8 @@
 
 #include <filesystem>
 
+#include "base/testing/temp_folder.h"
 #include "learn/data/token_corpus.h"
-#include "model/testing/temp_folder.h"
 
 namespace qiao::learn {
 namespace {

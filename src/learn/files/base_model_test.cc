@@ -5,10 +5,10 @@
 
 #include <filesystem>
 
+#include "base/testing/temp_folder.h"
 #include "learn/files/gguf_file.h"
 #include "model/bundle/safetensors_writer.h"
 #include "model/convert/convert_safetensors.h"
-#include "model/testing/temp_folder.h"
 #include "model/testing/tiny_bert.h"
 #include "model/testing/tiny_gguf.h"
 

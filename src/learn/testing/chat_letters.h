@@ -7,9 +7,9 @@
 #include <utility>
 #include <vector>
 
+#include "base/testing/temp_folder.h"
 #include "learn/files/decoder_gguf.h"
 #include "learn/tokenizers/text_codec.h"
-#include "model/testing/temp_folder.h"
 
 namespace qiao::learn::testing {
 

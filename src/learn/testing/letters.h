@@ -7,10 +7,10 @@
 #include <string>
 
 #include "base/random.h"
+#include "base/testing/temp_folder.h"
 #include "learn/files/bundle.h"
 #include "learn/files/tensor_file.h"
 #include "learn/training/finetune.h"
-#include "model/testing/temp_folder.h"
 
 namespace qiao::learn::testing {
 

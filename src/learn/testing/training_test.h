@@ -7,8 +7,8 @@
 #include <string>
 
 #include "base/digest.h"
+#include "base/testing/temp_folder.h"
 #include "learn/commands/progress.h"
-#include "model/testing/temp_folder.h"
 
 namespace qiao::learn::testing {
 

@@ -9,11 +9,11 @@
 #include <map>
 
 #include "base/random.h"
+#include "base/testing/temp_folder.h"
 #include "learn/data/token_folder.h"
 #include "learn/tokenizers/bpe_codec.h"
 #include "learn/tokenizers/merge_trainer.h"
 #include "learn/tokenizers/wordpiece_codec.h"
-#include "model/testing/temp_folder.h"
 #include "text/utf8.h"
 
 namespace qiao::learn {

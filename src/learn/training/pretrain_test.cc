@@ -5,11 +5,11 @@
 
 #include <filesystem>
 
+#include "base/testing/temp_folder.h"
 #include "learn/evaluation/curve_chart.h"
 #include "learn/files/language_bundle.h"
 #include "learn/testing/training_test.h"
 #include "learn/tokenizers/characters.h"
-#include "model/testing/temp_folder.h"
 
 namespace qiao::learn {
 namespace {

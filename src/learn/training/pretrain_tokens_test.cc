@@ -5,9 +5,9 @@
 #include <filesystem>
 
 #include "base/digest.h"
+#include "base/testing/temp_folder.h"
 #include "learn/data/token_folder.h"
 #include "learn/training/pretrain.h"
-#include "model/testing/temp_folder.h"
 
 namespace qiao::learn {
 namespace {

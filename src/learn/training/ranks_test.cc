@@ -15,7 +15,7 @@
 
 #include "base/disk.h"
 #include "base/json.h"
-#include "model/testing/temp_folder.h"
+#include "base/testing/temp_folder.h"
 
 namespace qiao::learn {
 namespace {

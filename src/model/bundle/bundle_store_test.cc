@@ -3,7 +3,7 @@
 
 #include <gtest/gtest.h>
 
-#include "model/testing/temp_folder.h"
+#include "base/testing/temp_folder.h"
 #include "model/testing/tiny_bundle.h"
 
 namespace qiao {

@@ -5,10 +5,10 @@
 
 #include "base/disk.h"
 #include "base/json.h"
+#include "base/testing/temp_folder.h"
 #include "model/bundle/bundle_store.h"
 #include "model/bundle/safetensors_writer.h"
 #include "model/bundle/text_head.h"
-#include "model/testing/temp_folder.h"
 #include "model/testing/tiny_bundle.h"
 
 namespace qiao::model {

@@ -5,7 +5,7 @@
 
 #include <cmath>
 
-#include "model/testing/temp_folder.h"
+#include "base/testing/temp_folder.h"
 #include "model/testing/tiny_bundle.h"
 
 namespace qiao {

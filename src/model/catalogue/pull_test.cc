@@ -5,9 +5,9 @@
 
 #include "base/digest.h"
 #include "base/disk.h"
+#include "base/testing/temp_folder.h"
 #include "model/catalogue/catalogue.h"
 #include "model/testing/fake_http.h"
-#include "model/testing/temp_folder.h"
 
 namespace qiao {
 namespace {

@@ -8,8 +8,8 @@
 #include <cmath>
 #include <memory>
 
+#include "base/testing/temp_folder.h"
 #include "model/convert/convert_weights.h"
-#include "model/testing/temp_folder.h"
 #include "model/testing/tiny_bert.h"
 
 namespace qiao::model {

@@ -4,12 +4,12 @@
 #include <cmath>
 #include <limits>
 
+#include "base/testing/temp_folder.h"
 #include "model/convert/convert_onnx.h"
 #include "model/convert/convert_protobuf.h"
 #include "model/convert/convert_safetensors.h"
 #include "model/convert/convert_vocabulary.h"
 #include "model/convert/convert_weights.h"
-#include "model/testing/temp_folder.h"
 #include "model/testing/tiny_bert.h"
 
 namespace qiao::model {

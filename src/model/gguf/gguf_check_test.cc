@@ -6,7 +6,7 @@
 #include <cstring>
 
 #include "base/disk.h"
-#include "model/testing/temp_folder.h"
+#include "base/testing/temp_folder.h"
 #include "model/testing/tiny_gguf.h"
 
 namespace qiao::model {

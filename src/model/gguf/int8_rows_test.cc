@@ -8,10 +8,10 @@
 
 #include "base/disk.h"
 #include "base/random.h"
+#include "base/testing/temp_folder.h"
 #include "model/bundle/safetensors_writer.h"
 #include "model/convert/convert_safetensors.h"
 #include "model/convert/convert_weights.h"
-#include "model/testing/temp_folder.h"
 
 namespace qiao::model {
 namespace {

@@ -9,9 +9,9 @@
 #include <vector>
 
 #include "base/random.h"
+#include "base/testing/temp_folder.h"
 #include "model/convert/convert_bert.h"
 #include "model/gguf/gguf_writer.h"
-#include "model/testing/temp_folder.h"
 #include "model/testing/tiny_bert.h"
 
 namespace qiao::testing {

@@ -7,12 +7,12 @@
 #include "base/logging.h"
 #include "base/testing/manual_clock.h"
 #include "base/testing/manual_executor.h"
+#include "base/testing/temp_folder.h"
 #include "log/memory_log.h"
 #include "server/api/api.h"
 #include "server/openai/openai_conversations.h"
 #include "server/replays.h"
 #include "server/testing/captured_answer.h"
-#include "server/testing/temp_folder.h"
 
 namespace qiao::server::testing {
 
@@ -50,7 +50,7 @@ class ApiRig {
   [[nodiscard]] const Router& router() const { return router_; }
 
  private:
-  TempFolder folder_;
+  qiao::testing::TempFolder folder_;
   qiao::testing::ManualClock clock_;
   qiao::testing::ManualExecutor loop_{clock_};
   IdMaker ids_{clock_, 1};
