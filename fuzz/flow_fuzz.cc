@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Flow files: one is taken whole or refused with places; what is taken is within its bounds.
-#include <unistd.h>
-
 #include <cstdint>
 #include <cstdio>
-#include <filesystem>
 
+#include "base/testing/temp_folder.h"
 #include "flow/config/flow_config.h"
 #include "fuzz_input.h"
 
@@ -13,12 +11,8 @@ namespace {
 
 // A folder that holds nothing but the flow: what it names beside itself is not there.
 const std::string& folder() {
-  static const std::string kFolder = [] {
-    std::string path = std::filesystem::temp_directory_path() / "qiao-fuzz-XXXXXX";
-    QIAO_CHECK(::mkdtemp(path.data()) != nullptr);
-    return path;
-  }();
-  return kFolder;
+  static const qiao::testing::TempFolder kFolder;
+  return kFolder.path();
 }
 
 void write(std::string_view text) {

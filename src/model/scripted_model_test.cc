@@ -2,11 +2,11 @@
 #include "model/scripted_model.h"
 
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <cstdlib>
-#include <fstream>
 #include <numeric>
+
+#include "base/testing/temp_folder.h"
 
 namespace qiao {
 namespace {
@@ -32,11 +32,12 @@ TEST(Role, NamesGoThereAndBack) {
 }
 
 TEST(ScriptedModel, AToolsArgumentsAreAMapOrJsonAsText) {
-  const std::string path = ::testing::TempDir() + "qiao-script-" + std::to_string(::getpid());
-  std::ofstream(path) << "script:\n"
-                         "  - { say: '', tool_calls: [ { name: a, arguments: { city: Paris } },\n"
-                         "      { name: b, arguments: '{\"n\":1}' }, { name: c } ] }\n";
-  const auto script = load_script(path);
+  const testing::TempFolder folder;
+  const auto script = load_script(
+      folder.write("script.yaml",
+                   "script:\n"
+                   "  - { say: '', tool_calls: [ { name: a, arguments: { city: Paris } },\n"
+                   "      { name: b, arguments: '{\"n\":1}' }, { name: c } ] }\n"));
   ASSERT_TRUE(script) << script.error().message;
   const auto& calls = script->front().tool_calls;
   EXPECT_EQ(calls.at(0).arguments, R"({"city":"Paris"})");
@@ -122,17 +123,16 @@ TEST(ScriptedModel, NearTextsHaveNearVectors) {
 }
 
 TEST(ScriptedModel, ScriptFilesAreRead) {
-  const std::string path = testing::TempDir() + "/script" + std::to_string(::getpid()) + ".yaml";
-  std::ofstream(path) << "script:\n  - { when: hi, say: hello }\n  - { say: \"what?\" }\n";
-  const auto lines = load_script(path);
+  const testing::TempFolder folder;
+  const auto lines = load_script(folder.write(
+      "script.yaml", "script:\n  - { when: hi, say: hello }\n  - { say: \"what?\" }\n"));
   ASSERT_TRUE(lines) << lines.error().message;
   ASSERT_EQ(lines->size(), 2U);
   EXPECT_EQ(lines->at(1).say, "what?");
-  std::ofstream(path) << "script:\n  - { wen: hi, say: hello }\n";
-  const auto wrong = load_script(path);
+  const auto wrong =
+      load_script(folder.write("script.yaml", "script:\n  - { wen: hi, say: hello }\n"));
   ASSERT_FALSE(wrong);
   EXPECT_NE(wrong.error().message.find(":2"), std::string::npos) << wrong.error().message;
-  ::unlink(path.c_str());
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 """Hostile and broken input: a clear error, nothing lost, the server lives."""
 import json
 import pathlib
+import shutil
 import socket
 import tempfile
 import unittest
@@ -73,10 +74,16 @@ class BadRequests(unittest.TestCase):
 
 
 class BadStarts(unittest.TestCase):
+    def directory(self):
+        """A folder that goes with the test."""
+        made = tempfile.mkdtemp(prefix="qiao-bad-")
+        self.addCleanup(shutil.rmtree, made, ignore_errors=True)
+        return made
+
     def folder(self, text):
-        directory = tempfile.mkdtemp(prefix="qiao-flow-")
-        pathlib.Path(directory, "flow.yaml").write_text(text)
-        return directory
+        made = self.directory()
+        pathlib.Path(made, "flow.yaml").write_text(text)
+        return made
 
     def test_unknown_key_names_file_line_and_nearest(self):
         code, out, err = run("validate", self.folder("flow: x\ninput: a.in\nroutez:\n  - { name: a, otherwise: true, to: b.c }\n"))
@@ -93,7 +100,7 @@ class BadStarts(unittest.TestCase):
 
     def test_busy_port_and_second_server(self):
         with Server(FLOW, environment=NO_MODELS) as server:
-            other = tempfile.mkdtemp(prefix="qiao-other-")
+            other = self.directory()
             code, out, err = run("serve", "--data", other, "--listen", f"127.0.0.1:{server.port}", "--key", KEY, str(FLOW), environment=NO_MODELS)
             self.assertNotEqual(code, 0)
             self.assertIn(str(server.port), out + err)
@@ -103,7 +110,7 @@ class BadStarts(unittest.TestCase):
             self.assertEqual(server.call("GET", "/readyz")[0], 200)
 
     def test_missing_flow_directory(self):
-        code, out, err = run("serve", "--data", tempfile.mkdtemp(), "--listen", "127.0.0.1:0", "/no/such/flow")
+        code, out, err = run("serve", "--data", self.directory(), "--listen", "127.0.0.1:0", "/no/such/flow")
         self.assertNotEqual(code, 0)
         self.assertIn("/no/such/flow", out + err)
 
