@@ -79,6 +79,18 @@ void apply_game(const DecideInput& input, Conversation& conversation, Decision& 
   if (decision.to != agent) conversation.game.clear();
 }
 
+// How much the message is like examples that count for it: those of every semantic route, and of a
+// rule only when it takes the message.
+double most_alike(const DecideInput& input) {
+  const Decision decision = route(input.message, input.seen, input.config.routes);
+  const double semantic = decision.scores.empty() ? 0 : decision.scores[0].score;
+  if (decision.tier != "rule") return semantic;
+  const auto& likes = input.seen.likes;
+  const auto own = std::find_if(likes.begin(), likes.end(),
+                                [&](const Scored& like) { return like.label == decision.route; });
+  return own == likes.end() ? semantic : std::max(semantic, own->score);
+}
+
 }  // namespace
 
 Decision decide(const DecideInput& input, Conversation& conversation) {
@@ -91,13 +103,12 @@ Decision decide(const DecideInput& input, Conversation& conversation) {
   return decision;
 }
 
-bool wants_to_end(const FlowConfig& config, const Annotations& seen) {
-  const EndConfig& end = config.end;
-  if (!end.intent || seen.intents.empty() || seen.intents[0].label != *end.intent) return false;
-  const double score = seen.intents[0].score;
-  const double needed = end.score > 0 ? end.score : config.routes.threshold;
-  const bool leads = seen.likes.empty() || score >= seen.likes[0].score;
-  return score >= needed && leads;
+bool wants_to_end(const DecideInput& input) {
+  const EndConfig& end = input.config.end;
+  const std::vector<Scored>& intents = input.seen.intents;
+  if (!end.intent || intents.empty() || intents[0].label != *end.intent) return false;
+  const double needed = end.score > 0 ? end.score : input.config.routes.threshold;
+  return intents[0].score >= std::max(needed, most_alike(input));
 }
 
 }  // namespace qiao::flow

@@ -26,7 +26,8 @@ struct DecideInput {
 // question asked, the game left, the count of unknown messages. No other effect.
 Decision decide(const DecideInput& input, Conversation& conversation);
 
-// Whether the message says most clearly of all that the conversation shall end.
-bool wants_to_end(const FlowConfig& config, const Annotations& seen);
+// Whether the message says that the conversation shall end, no less clearly than it is like the
+// examples of any semantic route, or of the rule that would take it.
+bool wants_to_end(const DecideInput& input);
 
 }  // namespace qiao::flow

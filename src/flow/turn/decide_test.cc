@@ -43,6 +43,7 @@ class DecideTest : public ::testing::Test {
   Decision decide_now() {
     return decide({config_, text_message("f.in", "words"), seen_, hits_}, conversation_);
   }
+  bool ends_now() { return wants_to_end({config_, text_message("f.in", "words"), seen_, hits_}); }
   void sees_number() {
     Entity number;
     number.kind = "order_number";
@@ -156,14 +157,27 @@ TEST_F(DecideTest, AGameIsLeftForARouteThatIsNamed) {
 
 TEST_F(DecideTest, TheWishToEndMustBeTheClearest) {
   seen_.intents = {{"bye", 0.8}};
-  EXPECT_TRUE(wants_to_end(config_, seen_));
+  EXPECT_TRUE(ends_now());
   seen_.likes = {{"refund", 0.9}};
-  EXPECT_FALSE(wants_to_end(config_, seen_));
+  EXPECT_FALSE(ends_now());
   seen_.likes.clear();
   config_.end.score = 0.9;
-  EXPECT_FALSE(wants_to_end(config_, seen_));
+  EXPECT_FALSE(ends_now());
   seen_.intents = {{"greeting", 0.99}, {"bye", 0.95}};
-  EXPECT_FALSE(wants_to_end(config_, seen_));
+  EXPECT_FALSE(ends_now());
+}
+
+// A rule with examples says what the message is only where its conditions hold.
+TEST_F(DecideTest, ExamplesOfARuleHoldTheEndUpOnlyWhereItHolds) {
+  config_.routes.routes[1].like = {"when does it come"};  // `order`: with a number
+  seen_.intents = {{"bye", 0.8}};
+  seen_.likes = {{"order", 0.9}, {"refund", 0.3}};
+  EXPECT_TRUE(ends_now());
+  sees_number();
+  EXPECT_FALSE(ends_now());
+  seen_.entities.clear();
+  seen_.likes = {{"order", 0.95}, {"refund", 0.9}};
+  EXPECT_FALSE(ends_now());
 }
 
 }  // namespace

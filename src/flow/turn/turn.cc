@@ -145,8 +145,10 @@ void Turn::understood() {
   note("understood", to_json(seen_));
 
   if (next_->state == Conversation::State::kPerson) return forward_to_person();
-  if (wants_to_end(parts_.config, seen_)) return say_goodbye("intent");
-  decision_ = decide({parts_.config, whole_message(), seen_, hits_}, *next_);
+  const Message whole = whole_message();
+  const DecideInput input{parts_.config, whole, seen_, hits_};
+  if (wants_to_end(input)) return say_goodbye("intent");
+  decision_ = decide(input, *next_);
   note_decision();
   act();
 }
