@@ -4,6 +4,8 @@
 #include <time.h>
 
 #include <algorithm>
+#include <numeric>
+#include <system_error>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -32,20 +34,22 @@ std::int64_t compute() {
 
 }  // namespace
 
-StepThreads::StepThreads(int most, Served served)
+StepThreads::StepThreads(int most, Try run)
     : most_(std::max(most, 1)),
-      served_(std::move(served)),
+      try_(std::move(run)),
       count_(most_),
       begun_us_(-kPauseUs),
       ended_us_(-kPauseUs) {}
 
 int StepThreads::next(std::int64_t now_us) {
   if (knows_nothing(now_us)) {
-    count_ = std::clamp(static_cast<int>(served_(most_) * most_ + 0.25), 1, most_);
+    const Trial trial = try_(most_);
+    count_ = std::clamp(static_cast<int>(trial.share * trial.threads + 0.25), 1, trial.threads);
     try_after_us_ = kTryAfterMinUs;
     try_at_us_ = now_us + try_after_us_;
   } else if (count_ < most_ && now_us >= try_at_us_) {
-    raised_ = served_(count_ + 1) >= kServedWell;
+    const Trial trial = try_(count_ + 1);
+    raised_ = trial.threads > count_ && trial.share >= kServedWell;
     count_ += raised_ ? 1 : 0;
     try_after_us_ = std::min(2 * try_after_us_, kTryAfterMaxUs);
     try_at_us_ = now_us + try_after_us_;
@@ -65,20 +69,21 @@ void StepThreads::note(std::int64_t now_us, std::int64_t cpu_us) {
   raised_ = false;
 }
 
-double StepThreads::served_now(int threads) {
+StepThreads::Trial StepThreads::run_now(int threads) {
   std::vector<std::int64_t> given(static_cast<std::size_t>(threads), 0);
   std::vector<std::thread> others;
   others.reserve(given.size());
-  for (std::size_t i = 1; i < given.size(); ++i) {
-    others.emplace_back([&slot = given[i]] { slot = compute(); });
+  try {
+    for (std::size_t i = 1; i < given.size(); ++i) {
+      others.emplace_back([&slot = given[i]] { slot = compute(); });
+    }
+  } catch (const std::system_error&) {  // no memory or right for one more
   }
   given[0] = compute();
-  std::int64_t sum = given[0];
-  for (std::size_t i = 1; i < given.size(); ++i) {
-    others[i - 1].join();
-    sum += given[i];
-  }
-  return static_cast<double>(sum) / (static_cast<double>(kTrialUs) * threads);
+  for (std::thread& other : others) other.join();
+  const auto made = static_cast<int>(others.size()) + 1;
+  const auto sum = std::accumulate(given.begin(), given.end(), std::int64_t{0});
+  return {made, static_cast<double>(sum) / (static_cast<double>(kTrialUs) * made)};
 }
 
 std::int64_t process_cpu_us() {

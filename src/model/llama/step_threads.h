@@ -16,8 +16,12 @@ namespace qiao::model {
 // Owned by the scheduler; its thread only.
 class StepThreads {
  public:
-  // The share of its time that the processor gives to each of `threads` threads now, 0 to 1.
-  using Served = std::function<double(int threads)>;
+  // What came of running threads for a while.
+  struct Trial {
+    int threads = 1;   // fewer than were asked for where the system gives no more
+    double share = 0;  // of its time that the processor gave to each of them, 0 to 1
+  };
+  using Try = std::function<Trial(int threads)>;
 
   static constexpr std::int64_t kTrialUs = 20'000;
   // Between trials: twice as long after each that found no free core, or one that was taken again
@@ -27,7 +31,7 @@ class StepThreads {
   // After a pause of so long what was known is too old.
   static constexpr std::int64_t kPauseUs = 1'000'000;
 
-  explicit StepThreads(int most, Served served = served_now);
+  explicit StepThreads(int most, Try run = run_now);
 
   // Whether nothing is known of the processor at `now_us`: the next step should be short, since it
   // may take several times as long as it should.
@@ -41,10 +45,10 @@ class StepThreads {
 
  private:
   // Runs so many threads for kTrialUs.
-  static double served_now(int threads);
+  static Trial run_now(int threads);
 
   const int most_;
-  const Served served_;
+  const Try try_;
   int count_;
   bool raised_ = false;    // by the last trial, no step since
   std::int64_t begun_us_;  // of the last step

@@ -2,6 +2,7 @@
 #include "model/llama/step_threads.h"
 
 #include <gtest/gtest.h>
+#include <pthread.h>
 
 namespace qiao::model {
 namespace {
@@ -24,11 +25,13 @@ class StepThreadsTest : public testing::Test {
   }
 
   double free_cores_ = 4;
+  int threads_max_ = 99;  // that can be made
   int trials_ = 0;
   std::int64_t now_us_ = 0;
   StepThreads threads_{4, [this](int threads) {
                          ++trials_;
-                         return std::min(1.0, free_cores_ / threads);
+                         const int made = std::min(threads, threads_max_);
+                         return StepThreads::Trial{made, std::min(1.0, free_cores_ / made)};
                        }};
 };
 
@@ -77,7 +80,7 @@ TEST_F(StepThreadsTest, TriesMoreAndMoreSeldomWhileNoCoreIsFree) {
 
 // A short trial may be served where a step is not: that must not begin anew every time.
 TEST(StepThreads, AreNotDeceivedByShortTrialsForLong) {
-  StepThreads threads(2, [](int) { return 1.0; });
+  StepThreads threads(2, [](int asked) { return StepThreads::Trial{asked, 1}; });
   std::int64_t now_us = 0;
   int slow = 0;
   for (int i = 0; i < 400; ++i) {
@@ -97,6 +100,16 @@ TEST_F(StepThreadsTest, LooksAnewAfterAPause) {
   EXPECT_EQ(trials_, 2);
 }
 
+TEST_F(StepThreadsTest, HasNoMoreThanCanBeMade) {
+  threads_max_ = 2;
+  EXPECT_EQ(step(), 2);
+  steps(50);
+  EXPECT_EQ(step(), 2);
+  threads_max_ = 4;
+  steps(400);
+  EXPECT_EQ(step(), 4);
+}
+
 TEST_F(StepThreadsTest, KnowsTheMachineFromTheLastStepOn) {
   EXPECT_TRUE(threads_.knows_nothing(now_us_));
   step();
@@ -107,9 +120,9 @@ TEST_F(StepThreadsTest, KnowsTheMachineFromTheLastStepOn) {
 }
 
 TEST(StepThreads, OneThreadIsNeverTried) {
-  StepThreads one(1, [](int) -> double {
+  StepThreads one(1, [](int asked) {
     ADD_FAILURE() << "tried";
-    return 1;
+    return StepThreads::Trial{asked, 1};
   });
   for (std::int64_t now = 0; now < 10; ++now) {
     EXPECT_EQ(one.next(now * 5'000'000), 1);
@@ -123,6 +136,19 @@ TEST(StepThreads, ATrialOnThisMachineFindsAShare) {
   EXPECT_GE(count, 1);
   EXPECT_LE(count, 2);
   EXPECT_GT(process_cpu_us(), 0);
+}
+
+// A machine that gives no more threads: none has room for a stack as large as all memory.
+TEST(StepThreads, ATrialWhoseThreadsCannotBeMadeLeavesOne) {
+  pthread_attr_t before;
+  ASSERT_EQ(pthread_getattr_default_np(&before), 0);
+  pthread_attr_t huge = before;
+  ASSERT_EQ(pthread_attr_setstacksize(&huge, std::size_t{1} << 47U), 0);
+  ASSERT_EQ(pthread_setattr_default_np(&huge), 0);
+  const int count = StepThreads(4).next(0);
+  ASSERT_EQ(pthread_setattr_default_np(&before), 0);
+  pthread_attr_destroy(&before);
+  EXPECT_EQ(count, 1);
 }
 
 }  // namespace
