@@ -47,7 +47,7 @@ Result<Json> Bundles::shadow_report(const std::string& name, Language language) 
 
 Result<Json> Bundles::begin_shadow_now(const ShadowWish& wish) {
   QIAO_ASSIGN(const auto slot, asked_slot(wish.name, wish.language));
-  const auto version = version_of(wish.name, wish.what);
+  const auto version = find_or_import(options_.models_directory, wish.name, wish.what);
   if (!version && version.error().code == Code::kNotFound) {
     return not_found(tr(wish.language, Text::kShadowNoBundle, {wish.what, wish.name}));
   }

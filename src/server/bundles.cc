@@ -99,11 +99,6 @@ void Bundles::run(Done done, std::function<Result<Json>()> work) {
   if (!posted) done(posted.error());
 }
 
-Result<std::string> Bundles::version_of(const std::string& name, const std::string& what) const {
-  if (version_folder(options_.models_directory, name, what)) return what;
-  return import_bundle(options_.models_directory, name, what);
-}
-
 ModelOptions Bundles::options_of(const std::string& name) const {
   ModelOptions options;
   options.name = name;
@@ -139,7 +134,7 @@ Status Bundles::check_flows(const std::string& name, const TextHead& head) const
 }
 
 Result<Json> Bundles::promote_now(const std::string& name, const std::string& what) {
-  QIAO_ASSIGN(const std::string version, version_of(name, what));
+  QIAO_ASSIGN(const std::string version, find_or_import(options_.models_directory, name, what));
   const auto state = read_bundle_state(options_.models_directory, name);
   const std::string before = state ? state->current() : "";
   QIAO_ASSIGN(auto next, load_and_try(name, version));

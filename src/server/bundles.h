@@ -83,7 +83,6 @@ class Bundles {
   using Loaded = Result<std::shared_ptr<const Classifier>>;
 
   void run(Done done, std::function<Result<Json>()> work);
-  Result<std::string> version_of(const std::string& name, const std::string& what) const;
   [[nodiscard]] ModelOptions options_of(const std::string& name) const;
   [[nodiscard]] Loaded load(const std::string& name, const std::string& version) const;
   // Loaded, ready, fit for the flows, and right on the texts of its card.

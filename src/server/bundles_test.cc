@@ -177,6 +177,8 @@ TEST_F(BundlesTest, WhatDoesNotFitIsRefusedAndTheOldOneStays) {
   EXPECT_THAT(other.body, HasSubstr("route refunds needs"));
   EXPECT_THAT(other.body, HasSubstr("cat, dog"));
   EXPECT_THAT(promote(at("liar")).body, HasSubstr("0 of the 1 texts"));
+  write_tiny_bundle(at("rating"), {{"number"}, {{"money", "number"}}, "regress"});
+  EXPECT_THAT(promote(at("rating")).body, HasSubstr("the bundle intents tells a number"));
   EXPECT_EQ(promote(at("nowhere")).status, 404);
   EXPECT_EQ(call("POST", "/v1/models/none/rollback").status, 404);
   EXPECT_EQ(call("POST", "/v1/models/intents/promote", "{}").status, 400);

@@ -6,6 +6,7 @@
 #include <thread>
 #include <utility>
 
+#include "model/bundle/bundle_store.h"
 #include "model/bundle/table_encoder.h"
 
 namespace qiao {
@@ -19,12 +20,8 @@ Result<std::shared_ptr<const Classifier>> Classifier::open(const std::string& fo
                                                            const std::string& version,
                                                            ModelOptions options, const Clock& clock,
                                                            Metrics& metrics) {
+  QIAO_TRY(check_served(options.name, folder));
   QIAO_ASSIGN(TextHead head, TextHead::read(folder, folder + "/head.safetensors"));
-  if (head.task() == HeadTask::kRegress) {
-    return Error{Code::kUnsupported, "the bundle " + options.name +
-                                         " tells a number, and a flow needs labels or tags: "
-                                         "train one with --task classify or tag"};
-  }
   options.pooling = head.pooling();
   QIAO_ASSIGN(std::shared_ptr<Model> encoder,
               model::open_bundle_encoder(folder, options, clock, metrics));

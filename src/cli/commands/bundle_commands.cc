@@ -43,10 +43,7 @@ Status tell(Session& session, const std::string& name, const std::string& versio
 // Without a server the files alone change, and the next start checks them against the flows.
 Result<std::string> promote_here(const std::string& name, const std::string& what) {
   const std::string models = default_models_directory();
-  std::string version = what;
-  if (!version_folder(models, name, what)) {
-    QIAO_ASSIGN(version, import_bundle(models, name, what));
-  }
+  QIAO_ASSIGN(const std::string version, find_or_import(models, name, what));
   const SystemClock clock;
   QIAO_TRY(promote_version(models, name, version, clock.wall_ms()));
   return version;

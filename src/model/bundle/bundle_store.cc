@@ -49,6 +49,14 @@ void forget_old_versions(const model::ModelPlace& place, const BundleState& stat
   }
 }
 
+// "classify", "tag" …; empty where config.json does not say.
+Result<std::string> task_of(const std::string& folder) {
+  QIAO_ASSIGN(const std::string text, read_file(folder + "/config.json"));
+  QIAO_ASSIGN(const Json config, parse_json(text));
+  const auto own = config.is_object() ? config.find("qiao") : config.end();
+  return json_string(own == config.end() ? config : *own, "task").value_or("");
+}
+
 Result<InstalledBundle> describe(const std::string& models_directory, BundleState state) {
   QIAO_ASSIGN(const std::string folder,
               version_folder(models_directory, state.name, state.current()));
@@ -58,10 +66,7 @@ Result<InstalledBundle> describe(const std::string& models_directory, BundleStat
   for (const Json& item : names) {
     if (item.is_string()) out.labels.push_back(item.get<std::string>());
   }
-  QIAO_ASSIGN(const std::string config_text, read_file(folder + "/config.json"));
-  QIAO_ASSIGN(const Json config, parse_json(config_text));
-  const auto own = config.is_object() ? config.find("qiao") : config.end();
-  if (own != config.end()) out.task = json_string(*own, "task").value_or("");
+  QIAO_ASSIGN(out.task, task_of(folder));
   QIAO_ASSIGN(const std::string card, read_file(folder + "/card.json"));
   QIAO_ASSIGN(out.card, parse_json(card));
   out.bytes = model::tree_bytes(folder);
@@ -79,6 +84,23 @@ Result<std::string> version_folder(const std::string& models_directory, const st
   if (is_version(version) && fs::exists(folder + "/import.json", fault)) return folder;
   return not_found("the bundle " + name + " has no version " +
                    std::string(version.substr(0, 4 * kVersionDigits)));
+}
+
+Status check_served(const std::string& name, const std::string& folder) {
+  const std::string task = task_of(folder).value_or("");  // what is damaged is told on reading
+  if (task != "regress" && task != "pair") return {};
+  return Error{Code::kUnsupported,
+               "the bundle " + name +
+                   (task == "pair" ? " judges pairs of texts" : " tells a number") +
+                   ", and a flow needs labels or tags of one text: train one with --task classify "
+                   "or tag"};
+}
+
+Result<std::string> find_or_import(const std::string& models_directory, const std::string& name,
+                                   const std::string& what) {
+  const auto there = version_folder(models_directory, name, what);
+  QIAO_TRY(check_served(name, there ? *there : what));
+  return there ? what : import_bundle(models_directory, name, what);
 }
 
 Result<BundleState> read_bundle_state(const std::string& models_directory,

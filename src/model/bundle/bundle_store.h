@@ -44,6 +44,14 @@ struct BundleState {
 Result<std::string> import_bundle(const std::string& models_directory, const std::string& name,
                                   const std::string& folder);
 
+// Whether a flow can use a bundle of the kind in `folder`; `unsupported`, naming `name` and what it
+// does, when none can (it tells a number, it judges pairs).
+Status check_served(const std::string& name, const std::string& folder);
+// The version of `name` that `what` means: one that is there, or the bundle in that folder, which
+// is imported. As import_bundle() and check_served().
+Result<std::string> find_or_import(const std::string& models_directory, const std::string& name,
+                                   const std::string& what);
+
 // not_found when there is no such bundle.
 Result<BundleState> read_bundle_state(const std::string& models_directory, const std::string& name);
 // Makes `version`, which must be there, the one that is served.

@@ -63,6 +63,23 @@ TEST_F(BundleStore, ListsWhatIsServed) {
   EXPECT_GT(listed->front().bytes, 1000U);
 }
 
+TEST_F(BundleStore, WhatNoFlowCanServeIsRefusedAndLeavesNothing) {
+  write_tiny_bundle(folder_ / "rating", {{"number"}, {{"money", "number"}}, "regress"});
+  write_tiny_bundle(folder_ / "pairs", {{"no", "yes"}, {{"money", "yes"}}, "pair"});
+  for (const auto& [which, what] :
+       {std::pair("rating", "intents tells a number"), {"pairs", "intents judges pairs"}}) {
+    const auto version = find_or_import(models_, "intents", folder_ / which);
+    ASSERT_FALSE(version) << which;
+    EXPECT_EQ(version.error().code, Code::kUnsupported);
+    EXPECT_NE(version.error().message.find(what), std::string::npos) << version.error().message;
+  }
+  EXPECT_FALSE(SystemDisk().exists(models_ + "/intents"));
+  const std::string version = import_bundle(models_, "stars", folder_ / "rating").value_or("");
+  EXPECT_EQ(find_or_import(models_, "stars", version).error().code, Code::kUnsupported);
+  EXPECT_EQ(find_or_import(models_, "intents", folder_ / "old").value_or(""), import_one("old"));
+  EXPECT_EQ(find_or_import(models_, "intents", import_one("old")).value_or(""), import_one("old"));
+}
+
 // A bundle that is damaged leaves nothing behind, whatever its fault.
 TEST_F(BundleStore, ADamagedBundleLeavesNothing) {
   SystemDisk disk;
