@@ -89,6 +89,12 @@ TEST(CommandLine, AShadowIsBegunOrStoppedNotBoth) {
   EXPECT_NE(both.err.find("--stop takes no bundle"), std::string::npos) << both.err;
 }
 
+TEST(CommandLine, AGivenNameIsOfOneModel) {
+  const Outcome two = run({"model", "pull", "./a.gguf", "./b.gguf", "--name", "x"});
+  EXPECT_EQ(two.status, exit_status(Code::kInvalidArgument));
+  EXPECT_NE(two.err.find("--name is for one model"), std::string::npos) << two.err;
+}
+
 TEST(CommandLine, TextsComeInChineseToo) {
   const Outcome help = run({"--lang", "zh", "help", "pub"}, Language::kChinese);
   EXPECT_EQ(help.status, kExitOk);

@@ -17,16 +17,18 @@
 namespace qiao::cli {
 namespace {
 
-// A name of the catalogue, an address, or a path.
-Result<CatalogueEntry> entry_of(const std::string& what) {
+// Of a name of the catalogue, an address, or a path. `name`, unless it is empty, is the model's.
+Result<CatalogueEntry> entry_of(const std::string& what, const std::string& name) {
   std::error_code fault;
   const bool place = what.find("://") != std::string::npos || what.find('/') != std::string::npos ||
                      std::filesystem::exists(what, fault);
-  return place ? describe_place(what, "") : find_model(what);
+  if (place) return describe_place(what, name);
+  QIAO_ASSIGN(CatalogueEntry entry, find_model(what));
+  if (!name.empty()) entry.name = name;
+  return entry;
 }
 
-Result<std::string> pull_one(Session& session, const std::string& what) {
-  QIAO_ASSIGN(const CatalogueEntry entry, entry_of(what));
+Result<std::string> pull_one(Session& session, const CatalogueEntry& entry) {
   session.note(Text::kCliPulling, {entry.name, human_bytes(entry.bytes), entry.licence});
   const SystemClock clock;
   Interrupts interrupts;
@@ -39,13 +41,19 @@ Result<std::string> pull_one(Session& session, const std::string& what) {
 }
 
 Action prepare_pull(Options& options) {
-  const auto names = std::make_shared<std::vector<std::string>>();
-  options.positionals("MODEL", *names, Text::kCliPullWhatHelp);
-  return [names](Session& session) -> Result<int> {
+  const auto models = std::make_shared<std::vector<std::string>>();
+  const auto name = std::make_shared<std::string>();
+  options.positionals("MODEL", *models, Text::kCliPullWhatHelp);
+  options.option("--name", "NAME", *name, Text::kCliPullNameHelp);
+  return [models, name](Session& session) -> Result<int> {
+    if (!name->empty() && models->size() > 1) {
+      return invalid_argument(session.say(Text::kCliPullNameOne, {std::to_string(models->size())}));
+    }
     Json list = Json::array();
-    for (const std::string& name : *names) {
-      QIAO_ASSIGN(const std::string path, pull_one(session, name));
-      list.push_back(Json{{"model", name}, {"path", path}});
+    for (const std::string& model : *models) {
+      QIAO_ASSIGN(const CatalogueEntry entry, entry_of(model, *name));
+      QIAO_ASSIGN(const std::string path, pull_one(session, entry));
+      list.push_back(Json{{"model", entry.name}, {"path", path}});
       if (!session.json) session.terminal.out.line(path);
     }
     if (session.json) session.print_json(Json{{"models", list}});
@@ -77,6 +85,8 @@ Json models_json(const std::vector<InstalledModel>& installed,
                           {"kind", model.kind},
                           {"bytes", model.bytes},
                           {"installed", true},
+                          {"title", model.source},
+                          {"licence", model.licence},
                           {"path", model.path}});
   }
   for (const CatalogueEntry& entry : builtin_catalogue()) {

@@ -65,8 +65,10 @@ const std::vector<CatalogueEntry>& builtin_catalogue();
 // The entry of that name; not_found names the nearest one.
 Result<CatalogueEntry> find_model(std::string_view name);
 // An entry for something that is in no catalogue: the address or path of a GGUF file, or a folder
-// in Hugging Face's form (config.json, model.safetensors, tokenizer.json) of a BERT encoder.
+// in Hugging Face's form of a BERT encoder: config.json, model.safetensors or model.onnx (also in
+// onnx/), tokenizer.json or vocab.txt, and what sentence-transformers says of the pooling.
 // An empty `name` is made from the place. Without a known hash, what arrives is taken as it is.
+// Errors: `not_found` names all files that are missing; `unsupported` what cannot be converted.
 Result<CatalogueEntry> describe_place(const std::string& place, const std::string& name);
 
 struct PullProgress {
@@ -78,7 +80,9 @@ struct PullProgress {
 // Fetches into `<models>/<name>/model.gguf` (plus card.json) and verifies; resumes what an earlier
 // try left under `<models>/.partial/`; never leaves half a file under the final name. Blocks.
 // Already there and whole: returns at once. Returns the GGUF's path. `progress` runs on the
-// calling thread, at most a few times a second.
+// calling thread, at most a few times a second. An older version of the entry, or another one
+// that came from the same file or folder, is replaced; what else bears the name is
+// `already_exists`.
 Result<std::string> pull_model(const CatalogueEntry& entry, const std::string& models_directory,
                                const std::function<void(const PullProgress&)>& progress,
                                std::stop_token stop = {});
@@ -88,6 +92,8 @@ struct InstalledModel {
   std::string path;
   std::string kind;
   std::uint64_t bytes = 0;
+  std::string source;  // where it came from: "pypi: …", "file: …"
+  std::string licence;
 };
 // Folders with a card.json and a model.gguf of the size the card names, sorted by name.
 Result<std::vector<InstalledModel>> list_models(const std::string& models_directory);

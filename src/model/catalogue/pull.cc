@@ -9,23 +9,27 @@
 #include "model/catalogue/pull_place.h"
 #include "model/catalogue/pull_source.h"
 #include "model/convert/convert_bert.h"
+#include "model/gguf/gguf_check.h"
 
 namespace qiao {
 namespace model {
 namespace {
 
 constexpr std::uint64_t kFreeMargin = 64 << 20;
-constexpr std::string_view kGgufMagic = "GGUF";
 
 // One model being pulled. The steps of run() stand in order.
 class Pull {
  public:
-  Pull(const CatalogueEntry& entry, ModelPlace place,
+  Pull(CatalogueEntry entry, ModelPlace place,
        const std::function<void(const PullProgress&)>& progress, std::stop_token stop)
-      : entry_(entry), place_(std::move(place)), progress_(progress), stop_(std::move(stop)) {}
+      : entry_(std::move(entry)),
+        place_(std::move(place)),
+        progress_(progress),
+        stop_(std::move(stop)) {}
 
   Result<std::string> run() {
     QIAO_TRY(check_entry());
+    if (is_here()) QIAO_TRY(look_at_files());
     if (installed()) return place_.gguf;
     QIAO_TRY(disk_.make_directories(place_.partial_directory));
     auto lock = DirectoryLock::acquire(place_.partial_directory);
@@ -35,14 +39,73 @@ class Pull {
     }
     if (!lock) return std::move(lock.error());
     if (installed()) return place_.gguf;  // by the one who had the lock
-    QIAO_TRY(check_space());
-    QIAO_ASSIGN(const ModelSource* source, fetch());
-    QIAO_TRY(build(*source));
-    QIAO_TRY(install());
+    QIAO_TRY(check_name());
+    if (Status made = make(); !made) {
+      // What cannot be removed only takes room.
+      static_cast<void>(remove_tree(place_.partial("ready")));
+      if (is_here()) static_cast<void>(forget_partial(entry_, place_));  // nothing to resume
+      return std::move(made.error());
+    }
     return place_.gguf;
   }
 
  private:
+  Status make() {
+    QIAO_TRY(check_space());
+    QIAO_ASSIGN(const ModelSource* source, fetch());
+    QIAO_TRY(build(*source));
+    return install();
+  }
+
+  [[nodiscard]] std::string own_source() const { return describe_source(entry_.sources.front()); }
+  // A file or folder of this machine: what is to be converted is read where it lies.
+  [[nodiscard]] bool is_here() const { return entry_.sources.front().client == "file"; }
+  [[nodiscard]] bool is_read_in_place() const { return is_here() && !entry_.convert.empty(); }
+  // Where a file of the entry is read; "" when there is none of that name.
+  [[nodiscard]] std::string path_of(std::string_view name) const {
+    for (const ModelPart& part : entry_.sources.front().parts) {
+      if (is_read_in_place() && part.file == name) return part.package;
+    }
+    for (const ModelFile& file : entry_.files) {
+      if (!is_read_in_place() && file.name == name) return place_.partial(file.name);
+    }
+    return {};
+  }
+
+  // What the catalogue says of its own: the hashes, and that they are models at all.
+  Status look_at_files() {
+    std::string sums = entry_.pooling + " " + std::to_string(entry_.hints.lowercase) + "\n";
+    const std::vector<ModelPart>& parts = entry_.sources.front().parts;
+    if (entry_.convert.empty()) {
+      QIAO_ASSIGN(entry_.kind, kind_of_gguf(parts.front().package));
+    }
+    std::uint64_t read = 0;
+    for (std::size_t i = 0; i < parts.size(); ++i) {
+      report("verify", read, entry_.bytes);
+      read += entry_.files[i].bytes;
+      QIAO_ASSIGN(entry_.files[i].sha256, sha256_file_hex(parts[i].package));
+      sums += entry_.files[i].name + " " + entry_.files[i].sha256 + "\n";
+    }
+    entry_.sha256 = entry_.convert.empty() ? entry_.files.front().sha256 : sha256_hex(sums);
+    return {};
+  }
+
+  // What stands under the name is no other model: an older version, a damaged one, or nothing.
+  Status check_name() {
+    if (disk_.exists(place_.final_directory + "/bundle.json")) {
+      return Error{Code::kAlreadyExists,
+                   entry_.name + " is a bundle; give the model another name with --name"};
+    }
+    const Result<ModelCard> card = read_card(place_.card);
+    const bool named = is_here() || entry_.sha256.empty();  // by a person, or the one there was
+    if (!card || card->source == own_source() || !(named || card->source.starts_with("file: ")))
+      return {};
+    return Error{Code::kAlreadyExists, entry_.name + " is another model already (" + card->source +
+                                           "); give this one another name with --name, or remove "
+                                           "that one: qiao model rm " +
+                                           entry_.name};
+  }
+
   Status check_entry() const {
     QIAO_TRY(check_model_name(entry_.name));
     const bool named = std::all_of(entry_.files.begin(), entry_.files.end(),
@@ -58,7 +121,7 @@ class Pull {
     const std::uint64_t bytes = std::filesystem::file_size(place_.gguf, fault);
     return card && !fault && bytes == card->bytes &&
            (entry_.convert.empty() || card->converter == kConverterVersion) &&
-           (entry_.sha256.empty() || card->fetched == entry_.sha256);
+           (entry_.sha256.empty() ? card->source == own_source() : card->fetched == entry_.sha256);
   }
 
   [[nodiscard]] Status check_space() const {
@@ -67,7 +130,8 @@ class Pull {
     if (fault) return {};  // the writes will tell
     const std::uint64_t there = tree_bytes(place_.partial_directory);
     // The largest package lies beside what is joined already; a conversion writes a second file.
-    const std::uint64_t all = entry_.bytes + (entry_.convert.empty() ? 0 : entry_.bytes);
+    const bool twice = !entry_.convert.empty() && !is_read_in_place();
+    const std::uint64_t all = entry_.bytes + (twice ? entry_.bytes : 0);
     const std::uint64_t needed = all - std::min(all, there) + kFreeMargin;
     if (space.available >= needed) return {};
     const auto mebibytes = [](std::uint64_t bytes) { return std::to_string(bytes >> 20U); };
@@ -82,6 +146,7 @@ class Pull {
 
   // Tries the sources in order until one gives all files whole.
   Result<const ModelSource*> fetch() {
+    if (is_read_in_place()) return &entry_.sources.front();
     Error last;
     std::string reasons;
     for (const ModelSource& source : entry_.sources) {
@@ -122,8 +187,10 @@ class Pull {
     QIAO_TRY(disk_.make_directories(ready));
     const std::string gguf = ready + "/model.gguf";
     if (entry_.convert.empty()) {
-      QIAO_TRY(check_gguf(place_.partial(entry_.files.front().name)));
-      QIAO_TRY(disk_.rename(place_.partial(entry_.files.front().name), gguf));
+      const std::string whole = path_of(entry_.files.front().name);
+      QIAO_ASSIGN(const std::string kind, kind_of_gguf(whole));
+      if (entry_.sha256.empty()) entry_.kind = kind;
+      QIAO_TRY(disk_.rename(whole, gguf));
     } else {
       QIAO_TRY(convert(gguf));
     }
@@ -144,27 +211,15 @@ class Pull {
   }
 
   Status convert(const std::string& gguf) {
-    const auto path_of = [this](std::string_view name) {
-      for (const ModelFile& file : entry_.files) {
-        if (file.name == name) return place_.partial(file.name);
-      }
-      return std::string();
-    };
-    BertFiles files{entry_.convert, place_.partial(entry_.files.front().name),
-                    path_of("tokenizer.json"), path_of("config.json")};
+    BertFiles files{entry_.convert, path_of(entry_.files.front().name), path_of("tokenizer.json"),
+                    path_of("config.json")};
     if (files.tokenizer.empty()) files.tokenizer = path_of("vocab.txt");
     const auto progress = [this](std::uint64_t done, std::uint64_t total) {
       report("convert", done, total);
     };
-    return convert_bert(files, entry_.hints, entry_.name, gguf, progress, stop_);
-  }
-
-  static Status check_gguf(const std::string& path) {
-    SystemDisk disk;
-    QIAO_ASSIGN(const auto file, disk.open(path, OpenMode::kRead));
-    QIAO_ASSIGN(const std::string magic, file->read_at(0, kGgufMagic.size()));
-    if (magic == kGgufMagic) return {};
-    return Error{Code::kCorrupt, path + " is not a GGUF file"};
+    Status done = convert_bert(files, entry_.hints, entry_.name, gguf, progress, stop_);
+    if (!done) done.error().message = "cannot convert " + entry_.name + ": " + done.error().message;
+    return done;
   }
 
   // One rename puts the model in place; what was there (an older or damaged one) goes first.
@@ -179,7 +234,7 @@ class Pull {
     return forget_partial(entry_, place_);
   }
 
-  const CatalogueEntry& entry_;
+  CatalogueEntry entry_;  // with what is learnt of a file or folder named by a person
   const ModelPlace place_;
   const std::function<void(const PullProgress&)>& progress_;
   std::stop_token stop_;

@@ -100,7 +100,7 @@ Result<std::vector<InstalledModel>> list_models(const std::string& models_direct
     std::error_code fault;
     const std::uint64_t bytes = fs::file_size(place.gguf, fault);
     if (!card || fault || bytes != card->bytes) continue;
-    models.push_back({name, place.gguf, card->kind, bytes});
+    models.push_back({name, place.gguf, card->kind, bytes, card->source, card->licence});
   }
   return models;
 }

@@ -40,7 +40,7 @@ struct ModelCard {
   std::string kind;
   std::string licence;
   std::string source;       // client and packages it came from
-  std::string fetched;      // SHA-256 of the weights as fetched
+  std::string fetched;      // SHA-256 of the weights as fetched; of a folder, of all its files'
   std::string gguf;         // SHA-256 of model.gguf
   std::uint64_t bytes = 0;  // of model.gguf
   std::string convert;

@@ -214,6 +214,9 @@ Status forget_partial(const CatalogueEntry& entry, const ModelPlace& place) {
 }
 
 std::string describe_source(const ModelSource& source) {
+  if (source.client == "file" && source.parts.size() > 1) {  // a folder; its last file lies in it
+    return "file: " + std::filesystem::path(source.parts.back().package).parent_path().string();
+  }
   std::vector<std::string> packages;
   for (const ModelPart& part : source.parts) {
     if (packages.empty() || packages.back() != part.package) packages.push_back(part.package);

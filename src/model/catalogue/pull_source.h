@@ -32,7 +32,7 @@ Status fetch_source(const CatalogueEntry& entry, const ModelSource& source, cons
 // Forgets everything an earlier try left, so that the next one starts over.
 Status forget_partial(const CatalogueEntry& entry, const ModelPlace& place);
 
-// "pypi: a==1 … (22 packages)": for cards and errors.
+// "pypi: a==1 … (22 packages)", "file: /a/folder": for cards and errors.
 std::string describe_source(const ModelSource& source);
 
 }  // namespace qiao::model

@@ -58,18 +58,33 @@ Result<std::vector<std::int64_t>> shape_of(WeightFile& weights, const std::strin
   return tensor.shape;
 }
 
+// Whether llama.cpp's BERT graph is what the config asks for.
+Status check_config(const Json& config, const std::string& path) {
+  struct Fixed {
+    const char* key;
+    const char* value;  // the only one; also where the key is missing
+  };
+  for (const auto& [key, value] : {Fixed{"model_type", "bert"},
+                                   {"hidden_act", "gelu"},
+                                   {"position_embedding_type", "absolute"}}) {
+    const std::string found = json_string(config, key).value_or(value);
+    if (found == value) continue;
+    return unsupported(path + ": " + key + " is \"" + found + "\", and only \"" + value +
+                       "\" is converted");
+  }
+  return {};
+}
+
 // Heads and epsilon: from config.json, else from the hints.
 Status read_config(const std::string& path, const ConvertHints& hints, Shape& shape) {
   shape.heads = hints.attention_heads;
   shape.epsilon = hints.norm_epsilon;
   if (!path.empty()) {
     QIAO_ASSIGN(const std::string text, read_file(path));
-    QIAO_ASSIGN(const Json config, parse_json(text));
-    if (json_string(config, "model_type").value_or("bert") != "bert" ||
-        json_string(config, "hidden_act").value_or("gelu") != "gelu" ||
-        json_string(config, "position_embedding_type").value_or("absolute") != "absolute") {
-      return unsupported(path + ": only BERT with absolute positions and GELU is converted");
-    }
+    const Result<Json> parsed = parse_json(text);
+    if (!parsed) return Error(parsed.error()).with(path);
+    const Json& config = *parsed;
+    QIAO_TRY(check_config(config, path));
     if (shape.heads == 0) shape.heads = json_integer(config, "num_attention_heads").value_or(0);
     if (shape.epsilon == 0) shape.epsilon = json_number(config, "layer_norm_eps").value_or(0);
   }
@@ -81,10 +96,8 @@ Status read_config(const std::string& path, const ConvertHints& hints, Shape& sh
   return {};
 }
 
-Result<Shape> find_shape(WeightFile& weights, const BertFiles& files, const ConvertHints& hints,
-                         std::size_t pieces) {
-  Shape shape;
-  QIAO_TRY(read_config(files.config, hints, shape));
+// The rest of the shape, of which the config has given a part.
+Status find_shape(WeightFile& weights, std::size_t pieces, Shape& shape) {
   QIAO_ASSIGN(const auto words, shape_of(weights, "embeddings.word_embeddings.weight", 2));
   QIAO_ASSIGN(const auto places, shape_of(weights, "embeddings.position_embeddings.weight", 2));
   QIAO_ASSIGN(const auto types, shape_of(weights, "embeddings.token_type_embeddings.weight", 2));
@@ -107,7 +120,7 @@ Result<Shape> find_shape(WeightFile& weights, const BertFiles& files, const Conv
     return invalid_argument("the model's width " + std::to_string(shape.width) +
                             " is no multiple of its " + std::to_string(shape.heads) + " heads");
   }
-  return shape;
+  return {};
 }
 
 void add_pair(std::vector<Row>& rows, const std::string& gguf, const std::string& source,
@@ -237,9 +250,11 @@ Status convert_bert(const BertFiles& files, const ConvertHints& hints, const std
   if (hints.pooling != "cls" && hints.pooling != "mean") {
     return invalid_argument("pooling must be cls or mean, not \"" + hints.pooling + "\"");
   }
+  Shape shape;
+  QIAO_TRY(read_config(files.config, hints, shape));  // first: it names what this is
   QIAO_ASSIGN(const Vocabulary vocabulary, read_vocabulary(files.tokenizer, hints.lowercase));
   QIAO_ASSIGN(const std::unique_ptr<WeightFile> weights, open_weights(files));
-  QIAO_ASSIGN(const Shape shape, find_shape(*weights, files, hints, vocabulary.pieces.size()));
+  QIAO_TRY(find_shape(*weights, vocabulary.pieces.size(), shape));
 
   GgufWriter gguf;
   set_shape_keys(gguf, shape, hints.pooling == "cls" ? kPoolingCls : kPoolingMean, name);

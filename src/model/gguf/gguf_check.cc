@@ -219,4 +219,11 @@ Result<GgufSummary> check_gguf(const std::string& path) {
   return header.summary;
 }
 
+Result<std::string> kind_of_gguf(const std::string& path) {
+  QIAO_ASSIGN(const GgufSummary summary, check_gguf(path));
+  // "bert", "nomic-bert", "jina-bert-v2" …
+  const bool encoder = summary.architecture.find("bert") != std::string::npos;
+  return encoder ? "encoder" : "generator";
+}
+
 }  // namespace qiao::model

@@ -28,4 +28,8 @@ inline constexpr std::uint64_t kGgufHeaderBytesMax = 256 << 20;
 // where and what to do); `unsupported` (another version, a type this build does not know).
 Result<GgufSummary> check_gguf(const std::string& path);
 
+// "encoder" or "generator", by the architecture that check_gguf() finds. Built without llama.cpp,
+// only the magic is looked at, and all are generators.
+Result<std::string> kind_of_gguf(const std::string& path);
+
 }  // namespace qiao::model

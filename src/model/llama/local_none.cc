@@ -1,4 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <string_view>
+
+#include "base/disk.h"
 #include "model/gguf/gguf_check.h"
 #include "model/llama/local_model.h"
 
@@ -16,6 +19,15 @@ Error no_local_models() {
 
 Result<GgufSummary> check_gguf(const std::string& /*path*/) {
   return no_local_models();
+}
+
+Result<std::string> kind_of_gguf(const std::string& path) {
+  constexpr std::string_view kMagic = "GGUF";
+  SystemDisk disk;
+  QIAO_ASSIGN(const auto file, disk.open(path, OpenMode::kRead));
+  QIAO_ASSIGN(const std::string magic, file->read_at(0, kMagic.size()));
+  if (magic != kMagic) return Error{Code::kCorrupt, path + " is not a GGUF file"};
+  return "generator";
 }
 
 ModelFiles::ModelFiles(ModelFiles&& other) noexcept
