@@ -328,7 +328,10 @@ void WorkerModel::check_life() {
   if (link_ == nullptr) return;
   const auto now = clock_.steady_us();
   if (!ready_) {
-    if (now - life_us_ > times_.load_ms * 1000) lost("did not open its model in time");
+    if (now - life_us_ > times_.load_ms * 1000) {
+      lost("did not open its model within " + std::to_string(times_.load_ms / 1000) +
+           " s: use a smaller one, or a faster disk");
+    }
     return;
   }
   if (!book_.any_sent()) {
