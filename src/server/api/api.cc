@@ -21,8 +21,8 @@ FlowEngine* find_flow(const Flows& flows, std::string_view name) {
 void answer_from_history(const ApiServices& services, Writer writer,
                          std::function<Result<Json>(History&)> read, std::uint64_t until) {
   const Status posted = services.readers.post([&services, writer, read = std::move(read), until] {
-    const Status caught_up = services.history.wait_for(
-        std::max(until, services.log.bounds().durable), kHistoryWaitMs);
+    const Status caught_up =
+        services.history.wait_for(std::max(until, services.log.bounds().durable), kHistoryWaitMs);
     if (!caught_up && caught_up.error().code != Code::kDeadline)
       return send_error(*writer, caught_up.error());
     const Result<Json> json = read(services.history);

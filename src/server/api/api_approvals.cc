@@ -58,14 +58,14 @@ void list(const ApiServices& services, const Call& call) {
   gather(services, 0, {}, [&services, writer = call.writer](Result<std::vector<Waiting>> waiting) {
     if (!waiting) return send_error(*writer, waiting.error());
     const std::uint64_t parked_until = services.log.bounds().next;
-    answer_from_history(services, writer,
-                        [waiting = std::move(*waiting)](History& history) -> Result<Json> {
-                          Json approvals = Json::array();
-                          for (const Waiting& one : waiting)
-                            approvals.push_back(to_json(history, one));
-                          return Json{{"approvals", std::move(approvals)}};
-                        },
-                        parked_until);
+    answer_from_history(
+        services, writer,
+        [waiting = std::move(*waiting)](History& history) -> Result<Json> {
+          Json approvals = Json::array();
+          for (const Waiting& one : waiting) approvals.push_back(to_json(history, one));
+          return Json{{"approvals", std::move(approvals)}};
+        },
+        parked_until);
   });
 }
 
