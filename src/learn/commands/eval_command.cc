@@ -14,6 +14,7 @@
 #include "learn/files/decoder_gguf.h"
 #include "learn/training/precision.h"
 #include "learn/training/threads.h"
+#include "model/bundle/text_head.h"
 
 namespace qiao::learn {
 namespace {
@@ -44,6 +45,13 @@ void declare(Arguments& arguments, EvalOptions& options) {
   arguments.add_flag("--fp32", options.full_precision, Text::kLearnFp32Help);
 }
 
+// The file as the bundle is asked about it when it is served.
+Result<Exam> exam_of(const Bundle& bundle, const RowFile& file) {
+  Exam exam = make_exam(file, bundle.task, bundle.tokenizer, bundle.labels, bundle.tokens_max);
+  QIAO_ASSIGN(exam.temperature, temperature_of(bundle.card));
+  return exam;
+}
+
 // A bundle, and how it did.
 struct Examined {
   Bundle bundle;
@@ -58,8 +66,7 @@ Result<Examined> examine(const std::string& folder, const RowFile* file, const E
                     {unknown.first, std::to_string(unknown.rows)})
               << "\n";
   }
-  const Exam exam =
-      make_exam(*file, bundle.task, bundle.tokenizer, bundle.labels, bundle.tokens_max);
+  QIAO_ASSIGN(const Exam exam, exam_of(bundle, *file));
   Progress progress(session.language, session.terminal);
   progress.begin(tr(session.language, Text::kLearnEvalStage), 100);
   QIAO_ASSIGN(Report report,
@@ -96,8 +103,7 @@ Result<Json> eval_bundle(const EvalOptions& options, const Session& session) {
   QIAO_ASSIGN(const RowFile file, read_rows(options.data, task));
   QIAO_ASSIGN(Examined examined, examine(options.bundle, &file, options, session));
   Bundle& bundle = examined.bundle;
-  const Exam exam =
-      make_exam(file, bundle.task, bundle.tokenizer, bundle.labels, bundle.tokens_max);
+  QIAO_ASSIGN(const Exam exam, exam_of(bundle, file));
   StudyOptions how;
   how.seed = static_cast<std::uint64_t>(options.seed);
   how.whole_confusion = options.confusion || !options.report.empty();

@@ -31,7 +31,7 @@ class Examiner {
     const torch::Tensor plain = scores.to(torch::kFloat).contiguous();
     if (exam_.task == Task::kTag) return add_tagged(chosen, plain, targets);
     if (exam_.task == Task::kRegress) return add_numbers(chosen, plain);
-    const torch::Tensor logs = torch::log_softmax(plain, -1);
+    const torch::Tensor logs = torch::log_softmax(plain / exam_.temperature, -1);
     add_loss(logs, targets);
     for (std::size_t i = 0; i < chosen.size(); ++i) {
       add_label(chosen[i], logs[static_cast<std::int64_t>(i)]);
@@ -143,7 +143,7 @@ class Examiner {
 
 Exam make_exam(const RowFile& file, Task task, const model::WordPiece& tokenizer,
                const Labels& labels, std::size_t tokens_max) {
-  Exam exam{task, &file, {}};
+  Exam exam{task, &file, {}, 1};
   exam.examples.reserve(file.rows.size());
   for (const Row& row : file.rows) {
     exam.examples.push_back(make_example(row, task, tokenizer, labels, tokens_max));

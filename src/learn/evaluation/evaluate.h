@@ -17,6 +17,7 @@ struct Exam {
   Task task = Task::kClassify;
   const RowFile* file = nullptr;  // must outlive the exam
   std::vector<Example> examples;  // one a row
+  double temperature = 1;         // by which a label's scores are divided, as they are served
 };
 Exam make_exam(const RowFile& file, Task task, const model::WordPiece& tokenizer,
                const Labels& labels, std::size_t tokens_max);

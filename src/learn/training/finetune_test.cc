@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <filesystem>
 
 #include "learn/evaluation/evaluate.h"
@@ -13,6 +14,7 @@
 #include "learn/testing/training_test.h"
 #include "learn/training/prune.h"
 #include "learn/training/quantise.h"
+#include "model/bundle/text_head.h"
 
 namespace qiao::learn {
 namespace {
@@ -54,6 +56,26 @@ TEST_F(FinetuneTest, LearnsLabelsAndTheBundleSaysTheSame) {
       evaluate(bundle.model, exam, bundle.labels, bundle.tokenizer.pad(), false).value();
   EXPECT_DOUBLE_EQ(report.accuracy, json_number((*card)["dev"], "accuracy").value_or(0));
   EXPECT_FALSE(std::filesystem::exists(folder_ / "bundle.partial"));
+}
+
+// Confidence is that of the server, which divides by the card's temperature.
+TEST_F(FinetuneTest, IsAskedWithTheTemperatureItIsServedWith) {
+  const auto card = run(options("bundle"));
+  ASSERT_TRUE(card) << card.error().message;
+  Bundle bundle = load_bundle(folder_ / "bundle").value();
+  const RowFile dev = read_rows(folder_ / "dev.jsonl", Task::kClassify).value();
+  Exam exam = make_exam(dev, bundle.task, bundle.tokenizer, bundle.labels, bundle.tokens_max);
+  const auto ask = [&] {
+    return evaluate(bundle.model, exam, bundle.labels, bundle.tokenizer.pad(), false).value();
+  };
+  const Report plain = ask();
+  exam.temperature = temperature_of(bundle.card).value();
+  const Report served = ask();
+  EXPECT_GT(std::abs(exam.temperature - 1), 0.01);
+  EXPECT_LT(served.loss, plain.loss);
+  EXPECT_DOUBLE_EQ(served.accuracy, plain.accuracy);
+  EXPECT_NEAR(served.calibration_error, json_number((*card)["calibration"], "error").value_or(-1),
+              1e-6);
 }
 
 TEST_F(FinetuneTest, LearnsTags) {

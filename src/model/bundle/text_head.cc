@@ -76,6 +76,14 @@ std::string_view name_of(HeadTask task) {
   return task == HeadTask::kTag ? "tag" : "classify";
 }
 
+Result<double> temperature_of(const Json& card) {
+  const auto calibration = card.is_object() ? card.find("calibration") : card.end();
+  if (calibration == card.end()) return 1.0;
+  const double temperature = json_number(*calibration, "temperature").value_or(1);
+  if (temperature > 0 && std::isfinite(temperature)) return temperature;
+  return corrupt("calibration.temperature must be a positive number");
+}
+
 Result<TextHead> TextHead::read(const std::string& folder, const std::string& weights) {
   QIAO_ASSIGN(model::WordPiece tokenizer,
               model::read_wordpiece(folder + "/tokenizer.json", kLowercaseByFile));
@@ -84,12 +92,9 @@ Result<TextHead> TextHead::read(const std::string& folder, const std::string& we
   QIAO_TRY(head.read_labels(folder));
   QIAO_TRY(head.read_layer(weights));
   QIAO_ASSIGN(head.card_, read_json(folder + "/card.json"));
-  if (const auto calibration = head.card_.find("calibration"); calibration != head.card_.end()) {
-    head.temperature_ = json_number(*calibration, "temperature").value_or(1);
-  }
-  if (!(head.temperature_ > 0) || !std::isfinite(head.temperature_)) {
-    return corrupt(folder + "/card.json: calibration.temperature must be a positive number");
-  }
+  auto temperature = temperature_of(head.card_);
+  if (!temperature) return std::move(temperature.error()).with(folder + "/card.json");
+  head.temperature_ = *temperature;
   return head;
 }
 

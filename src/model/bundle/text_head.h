@@ -18,6 +18,10 @@ namespace qiao {
 enum class HeadTask : std::uint8_t { kClassify, kTag, kRegress };
 std::string_view name_of(HeadTask task);
 
+// By what a classifier's scores are divided before the softmax: `calibration.temperature` of its
+// card, 1 where none was fitted; `corrupt` when it is no positive number.
+Result<double> temperature_of(const Json& card);
+
 // What a head says of one text.
 struct HeadAnswer {
   std::vector<Scored> labels;         // classify: the most probable ones, best first
