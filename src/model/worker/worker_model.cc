@@ -176,7 +176,7 @@ void WorkerModel::supervise() {
     take_mail();
     if (link_ == nullptr && clock_.steady_us() >= start_at_us_) start();
     if (link_ != nullptr) {
-      if (ready_) book_.send_waiting(link_->out(), clock_.steady_us());
+      if (ready_) send_waiting();
       serve();
     }
     std::string ignored;
@@ -188,6 +188,12 @@ void WorkerModel::supervise() {
   pid_ = 0;
   take_mail();
   book_.end_all(Error{Code::kCancelled, who() + " was closed"});
+}
+
+void WorkerModel::send_waiting() {
+  const auto now = clock_.steady_us();
+  if (!book_.any_sent()) life_us_ = now;  // who had nothing to do did not hang
+  book_.send_waiting(link_->out(), now);
 }
 
 void WorkerModel::take_mail() {
@@ -334,10 +340,7 @@ void WorkerModel::check_life() {
     }
     return;
   }
-  if (!book_.any_sent()) {
-    life_us_ = now;
-    return;
-  }
+  if (!book_.any_sent()) return;
   if (now - life_us_ > times_.hang_ms * 1000) return lost("hung and was killed");
   if (now - ping_us_ < std::min(kPingMs, times_.hang_ms / 4) * 1000) return;
   ping_us_ = now;

@@ -59,6 +59,7 @@ class WorkerModel final : public Model {
 
   // All below: the supervisor's thread.
   void supervise();
+  void send_waiting();
   void take_mail();
   void start();
   [[nodiscard]] int wait_ms() const;

@@ -140,6 +140,16 @@ TEST_F(Worker, AHangingOneIsKilled) {
   EXPECT_GE(model->info().restarts, 1U);
 }
 
+TEST_F(Worker, OneThatHadNothingToDoForLongIsNoHangingOne) {
+  WorkerTimes times;
+  times.hang_ms = 400;
+  const auto model = start(times);
+  ASSERT_TRUE(is_ready(*model));
+  std::this_thread::sleep_for(std::chrono::milliseconds(2 * times.hang_ms));
+  EXPECT_TRUE(embed_and_wait(*model, {"abc"}));
+  EXPECT_EQ(model->info().restarts, 0U);
+}
+
 TEST_F(Worker, CancelNeedsNoAnswerFromIt) {
   const auto model = start();
   ASSERT_TRUE(is_ready(*model));
