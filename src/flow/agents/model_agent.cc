@@ -203,7 +203,11 @@ void ModelAgent::warm_up(std::span<const KnowledgeEntry> entries) {
   read_all(model_, requests);
 }
 
+// Who says nothing but what an entry says can say the entry.
 std::optional<std::string> ModelAgent::plain(const AgentTask& task) const {
+  if (agent_.knowledge_only && !task.knowledge.empty()) {
+    return task.knowledge.front().entry->answer.in(task.language);
+  }
   return reply_of(agent_, task);
 }
 

@@ -25,9 +25,9 @@ class KeepingModel final : public testing::HeldModel {
   std::string where_;
 };
 
-class WarmUp : public ::testing::Test {
+class ModelAgentTest : public ::testing::Test {
  protected:
-  WarmUp() {
+  ModelAgentTest() {
     agent_.prompt = {"你很友好。", "You are kind."};
     agent_.context_tokens = 1000;
     for (int i = 0; i < 60; ++i) {
@@ -52,7 +52,7 @@ class WarmUp : public ::testing::Test {
   std::shared_ptr<KeepingModel> model_ = std::make_shared<KeepingModel>("worker");
 };
 
-TEST_F(WarmUp, ReadsWhatAnswersBeginWithOneAfterAnother) {
+TEST_F(ModelAgentTest, ReadsWhatAnswersBeginWithOneAfterAnother) {
   const auto requests = read(std::span(entries_).first(2));
   ASSERT_EQ(requests.size(), 6U);  // alone and with each entry, in both languages
   for (const GenerateRequest& request : requests) {
@@ -67,7 +67,7 @@ TEST_F(WarmUp, ReadsWhatAnswersBeginWithOneAfterAnother) {
 }
 
 // What was read ahead is what an answer begins with.
-TEST_F(WarmUp, AnswersBeginWithWhatWasRead) {
+TEST_F(ModelAgentTest, AnswersBeginWithWhatWasRead) {
   const auto requests = read(std::span(entries_).first(1));
   const auto task = std::make_shared<AgentTask>();
   task->agent = &agent_;
@@ -84,18 +84,18 @@ TEST_F(WarmUp, AnswersBeginWithWhatWasRead) {
   EXPECT_EQ(model_->last.shared_turns, 2U);
 }
 
-TEST_F(WarmUp, IsBounded) {
+TEST_F(ModelAgentTest, IsBounded) {
   EXPECT_EQ(read(entries_).size(), 98U);  // 48 entries
 }
 
-TEST_F(WarmUp, EndsWithTheFirstRefusal) {
+TEST_F(ModelAgentTest, EndsWithTheFirstRefusal) {
   ModelAgent agent(agent_, model_, {}, {});
   agent.warm_up(entries_);
   model_->done(unavailable("the model is gone"));
   EXPECT_EQ(model_->asked, 1U);
 }
 
-TEST_F(WarmUp, OutlivesNeitherAgentNorModel) {
+TEST_F(ModelAgentTest, OutlivesNeitherAgentNorModel) {
   {
     ModelAgent agent(agent_, model_, {}, {});
     agent.warm_up(entries_);
@@ -105,7 +105,19 @@ TEST_F(WarmUp, OutlivesNeitherAgentNorModel) {
   done(Generated{});  // as a model that is closed ends its requests
 }
 
-TEST_F(WarmUp, IsNotForModelsElsewhere) {
+TEST_F(ModelAgentTest, WithoutADraftTheNearestEntryIsSaidWhereNothingElseMayBe) {
+  agent_.reply = {"请说具体些。", "Please say more."};
+  AgentTask task;
+  task.language = Language::kChinese;
+  task.knowledge = {{&entries_[3], 0.6, {}}};
+  EXPECT_EQ(ModelAgent(agent_, model_, {}, {}).plain(task), "请说具体些。");
+  agent_.knowledge_only = true;
+  EXPECT_EQ(ModelAgent(agent_, model_, {}, {}).plain(task), "答");
+  task.knowledge.clear();
+  EXPECT_EQ(ModelAgent(agent_, model_, {}, {}).plain(task), "请说具体些。");
+}
+
+TEST_F(ModelAgentTest, IsNotForModelsElsewhere) {
   model_ = std::make_shared<KeepingModel>("provider");
   EXPECT_TRUE(read(entries_).empty());
 }

@@ -96,7 +96,7 @@ std::string_view name_of(AgentKind kind);
 enum class ToolChoice { kAuto, kRequired, kModel };
 
 struct FilterConfig {
-  std::string name;      // "language", "relevant", "no-pii", "length", "repetition", "format"
+  std::string name;      // as docs/reference/flow.md tells them
   std::string argument;  // of `format: json`
 };
 

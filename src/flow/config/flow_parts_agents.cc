@@ -102,8 +102,8 @@ std::vector<ToolConfig> PartReader::tools(const YamlNode& node) {
 }
 
 std::vector<FilterConfig> PartReader::filters(const YamlNode& node) {
-  static const std::vector<std::string> kFilters{"language", "relevant",   "no-pii",
-                                                 "length",   "repetition", "format"};
+  static const std::vector<std::string> kFilters{"language",   "relevant", "no-pii", "length",
+                                                 "repetition", "numbers",  "format"};
   std::vector<FilterConfig> filters;
   const bool list = node.kind == YamlNode::Kind::kList;
   const std::vector<YamlNode> single{node};

@@ -386,6 +386,7 @@ void AgentRun::judge() {
   input.conversation = said_before(*task_.conversation);
   input.given = draft_.given;
   for (const ChatTurn& turn : task_.exchange) input.given += turn.content + "\n";
+  input.prompt = agent_.prompt.in(task_.language);
   input.language = task_.language;
   input.tokens_max = agent_.tokens;
   input.cut_off = draft_.cut_off;

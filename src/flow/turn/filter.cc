@@ -9,6 +9,7 @@
 #include "flow/turn/conversation.h"
 #include "text/language.h"
 #include "text/normalise.h"
+#include "text/numbers.h"
 #include "text/pii.h"
 #include "text/sentences.h"
 #include "text/terms.h"
@@ -102,6 +103,7 @@ Check check_of(const std::string& filter) {
   if (filter == "length") return check_length;
   if (filter == "repetition") return check_repetition;
   if (filter == "format") return check_json;
+  if (filter == "numbers") return check_numbers;
   return nullptr;
 }
 
@@ -160,6 +162,18 @@ Verdict check_json(const FilterInput& input) {
   const auto json = parse_json(input.draft);
   if (json) return pass("format");
   return reject("format", "it is not JSON: " + json.error().message);
+}
+
+Verdict check_numbers(const FilterInput& input) {
+  std::set<std::string> known;
+  for (const std::string* source :
+       {&input.question, &input.conversation, &input.given, &input.prompt}) {
+    known.merge(numbers_in_digits(*source));
+    known.merge(numbers_in_words(*source));
+  }
+  const std::string missing = number_not_in(input.draft, known);
+  if (missing.empty()) return pass("numbers");
+  return reject("numbers", "the number " + missing + " stands in nothing that was given");
 }
 
 Verdict check_relevant_words(const FilterInput& input) {

@@ -19,6 +19,7 @@ struct FilterInput {
   std::string question;      // the user's text
   std::string conversation;  // what was said before, both sides
   std::string given;         // knowledge, tool answers, figures the model had
+  std::string prompt;        // the agent's own
   Language language = Language::kEnglish;
   std::int32_t tokens_max = 256;  // of the answer
   bool cut_off = false;           // the model stopped at its token limit
@@ -38,6 +39,8 @@ Verdict check_no_pii(const FilterInput& input);
 Verdict check_length(const FilterInput& input);
 Verdict check_repetition(const FilterInput& input);
 Verdict check_json(const FilterInput& input);
+// Every number in digits stands in question, conversation, given or prompt.
+Verdict check_numbers(const FilterInput& input);
 // Words in common with question, conversation and given: what `relevant` falls back to.
 Verdict check_relevant_words(const FilterInput& input);
 // From the vectors of draft, question and given.

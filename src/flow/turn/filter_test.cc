@@ -81,6 +81,26 @@ TEST(Filter, LoopsAreRejected) {
                   .passed);
 }
 
+TEST(Filter, NumbersThatNobodyGave) {
+  FilterInput some = input("积分多久过期", "积分 60 天过期。", Language::kChinese);
+  some.given = "积分自获得起十二个月内有效。";
+  const Verdict verdict = check_numbers(some);
+  EXPECT_FALSE(verdict.passed);
+  EXPECT_THAT(verdict.reason, HasSubstr("60"));
+  some.draft = "积分 12 个月内有效。";
+  EXPECT_TRUE(check_numbers(some).passed);
+  some.draft = "1. 积分 12 个月内有效。\n2. 到期前会提醒。";
+  EXPECT_TRUE(check_numbers(some).passed);
+  some.draft = "客服 9:00–21:00 在线。";
+  EXPECT_FALSE(check_numbers(some).passed);
+  some.prompt = "人工客服每天 9:00–21:00。";
+  EXPECT_TRUE(check_numbers(some).passed);
+  some.draft = "您有 3000 积分。";
+  EXPECT_FALSE(check_numbers(some).passed);
+  some.conversation = "I have 3,000 points";
+  EXPECT_TRUE(check_numbers(some).passed);
+}
+
 TEST(Filter, JsonForm) {
   EXPECT_TRUE(check_json(input("q", R"({"a":1})", Language::kEnglish)).passed);
   EXPECT_FALSE(check_json(input("q", "a: 1", Language::kEnglish)).passed);
