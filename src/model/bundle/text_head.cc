@@ -81,7 +81,7 @@ Result<double> temperature_of(const Json& card) {
   if (calibration == card.end()) return 1.0;
   const double temperature = json_number(*calibration, "temperature").value_or(1);
   if (temperature > 0 && std::isfinite(temperature)) return temperature;
-  return corrupt("calibration.temperature must be a positive number");
+  return corrupt("card.json: calibration.temperature must be a positive number");
 }
 
 Result<TextHead> TextHead::read(const std::string& folder, const std::string& weights) {
@@ -93,7 +93,7 @@ Result<TextHead> TextHead::read(const std::string& folder, const std::string& we
   QIAO_TRY(head.read_layer(weights));
   QIAO_ASSIGN(head.card_, read_json(folder + "/card.json"));
   auto temperature = temperature_of(head.card_);
-  if (!temperature) return std::move(temperature.error()).with(folder + "/card.json");
+  if (!temperature) return std::move(temperature.error()).with("in " + folder);
   head.temperature_ = *temperature;
   return head;
 }
