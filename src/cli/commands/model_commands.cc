@@ -63,8 +63,11 @@ Action prepare_pull(Options& options) {
 
 // A bundle as one of the models: its size, its labels, and what its card says.
 Json bundle_json(const InstalledBundle& bundle) {
-  const std::string title = bundle.state.current() + ", " + std::to_string(bundle.labels.size()) +
-                            (bundle.task == "tag" ? " tags" : " labels");
+  const char* counted = bundle.task == "tag"        ? " tags"
+                        : bundle.labels.is_object() ? " heads"
+                                                    : " labels";
+  const std::string title =
+      bundle.state.current() + ", " + std::to_string(bundle.labels.size()) + counted;
   return Json{{"name", bundle.state.name},
               {"kind", bundle.task == "tag" ? "tagger" : "classifier"},
               {"bytes", bundle.bytes},
@@ -139,7 +142,7 @@ Action prepare_ls(Options&) {
   };
 }
 
-// Of a bundle its version and labels, when nothing is wrong.
+// Of a bundle its version and labels (heads, where it has several), when nothing is wrong.
 std::string note_of(const Json& model) {
   std::string note = json_string(model, "note").value_or("");
   const auto bundle = model.find("bundle");
@@ -147,10 +150,13 @@ std::string note_of(const Json& model) {
   note = json_string(*bundle, "version").value_or("");
   constexpr std::size_t kShownLabels = 4;
   const Json labels = bundle->value("labels", Json::array());
-  for (std::size_t i = 0; i < std::min(labels.size(), kShownLabels); ++i) {
-    if (labels[i].is_string()) note += (i == 0 ? ": " : ", ") + labels[i].get<std::string>();
+  std::size_t shown = 0;
+  for (const auto& [key, label] : labels.items()) {
+    if (shown == kShownLabels) return note + ", …";
+    const std::string name = label.is_string() ? label.get<std::string>() : key;
+    note += (shown++ == 0 ? ": " : ", ") + name;
   }
-  return labels.size() > kShownLabels ? note + ", …" : note;
+  return note;
 }
 
 Action prepare_ps(Options& options) {

@@ -49,6 +49,9 @@ void declare(Arguments& arguments, EvalOptions& options) {
 Result<Exam> exam_of(const Bundle& bundle, const RowFile& file) {
   Exam exam = make_exam(file, bundle.task, bundle.tokenizer, bundle.labels, bundle.tokens_max);
   QIAO_ASSIGN(exam.temperature, temperature_of(bundle.card));
+  for (const LabelHead& head : bundle.labels.heads()) {
+    QIAO_ASSIGN(exam.head_temperatures.emplace_back(), temperature_of(bundle.card, head.name));
+  }
   return exam;
 }
 
@@ -61,6 +64,7 @@ struct Examined {
 Result<Examined> examine(const std::string& folder, const RowFile* file, const EvalOptions& options,
                          const Session& session) {
   QIAO_ASSIGN(Bundle bundle, load_bundle(folder));
+  QIAO_TRY(check_heads(*file, bundle.labels));
   if (const UnknownLabels unknown = find_unknown(*file, bundle.labels); unknown.rows > 0) {
     std::cerr << tr(session.language, Text::kLearnUnknownLabel,
                     {unknown.first, std::to_string(unknown.rows)})
@@ -183,6 +187,18 @@ void print_classes(const Json& study) {
   }
 }
 
+void print_heads(const Json& heads) {
+  std::printf("\n%8s %9s %9s  head\n", "n", "accuracy", "macro_f1");
+  for (const auto& [name, head] : heads.items()) {
+    std::printf("%8lld %9.4f %9.4f  %s\n", static_cast<long long>(head["n"]),
+                head["accuracy"].get<double>(), head["macro_f1"].get<double>(), name.c_str());
+  }
+  for (const auto& [name, head] : heads.items()) {
+    std::printf("\n%s:", name.c_str());
+    print_classes(head);
+  }
+}
+
 void print_slices(const Json& slices) {
   for (const auto& [kind, rows] : slices.items()) {
     if (kind == "label") continue;  // the table of labels says it
@@ -207,6 +223,7 @@ void print_study(const Json& study) {
   }
   std::cout << std::flush;
   if (study.contains("classes")) print_classes(study);
+  if (study.contains("heads")) print_heads(study["heads"]);
   if (study.contains("slices")) {
     std::printf("\n%8s %9s  slice\n", "n", study.contains("rmse") ? "rmse" : "accuracy");
     print_slices(study["slices"]);

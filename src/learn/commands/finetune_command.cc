@@ -16,7 +16,7 @@ void declare(Arguments& arguments, FinetuneOptions& options, std::string& task) 
   arguments.add("--train", "FILE", options.train, Text::kLearnTrainHelp, true);
   arguments.add("--dev", "FILE", options.dev, Text::kLearnDevHelp, true);
   arguments.add("--out", "BUNDLE", options.out, Text::kLearnOutHelp, true);
-  arguments.add("--task", "classify|regress|tag|pair", task, Text::kLearnTaskHelp);
+  arguments.add("--task", "classify|regress|tag|pair|heads", task, Text::kLearnTaskHelp);
   arguments.add("--seed", "N", options.seed, Text::kLearnSeedHelp);
   arguments.add("--seeds", "N", options.seeds, Text::kLearnSeedsHelp);
   arguments.add("--folds", "N", options.folds, Text::kLearnFoldsHelp);

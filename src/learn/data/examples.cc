@@ -68,6 +68,17 @@ torch::Tensor numbers_of(const std::vector<Example>& examples,
   return torch::tensor(numbers, torch::kFloat);
 }
 
+// By head; kNoTarget where the row has no label, or one that is not known.
+std::vector<std::int64_t> head_targets(const Row& row, const Labels& labels) {
+  std::vector<std::int64_t> targets;
+  for (const LabelHead& head : labels.heads()) {
+    const auto label = row.labels.find(head.name);
+    const std::int64_t id = label == row.labels.end() ? -1 : head.labels.find(label->second);
+    targets.push_back(id < 0 ? kNoTarget : id);
+  }
+  return targets;
+}
+
 }  // namespace
 
 Example make_example(const Row& row, Task task, const model::WordPiece& tokenizer,
@@ -76,6 +87,10 @@ Example make_example(const Row& row, Task task, const model::WordPiece& tokenize
                                       : tokenizer.encode(row.text, tokens_max),
                   {},
                   row.number};
+  if (task == Task::kHeads) {
+    example.targets = head_targets(row, labels);
+    return example;
+  }
   const auto target = [&](const std::string& name) {
     const std::int64_t id = labels.find(name);
     return id < 0 ? kNoTarget : id;
@@ -97,10 +112,12 @@ Batch make_batch(const std::vector<Example>& examples, const std::vector<std::si
   for (const std::size_t i : chosen) longest = std::max(longest, examples[i].text.ids.size());
   const auto rows = static_cast<std::int64_t>(chosen.size());
   const auto tokens = static_cast<std::int64_t>(longest);
+  const bool many = task == Task::kTag || task == Task::kHeads;
+  const auto heads = static_cast<std::int64_t>(examples[chosen.front()].targets.size());
   Batch batch{torch::full({rows, tokens}, pad, torch::kLong),
               torch::zeros({rows, tokens}, torch::kBool),
               task == Task::kPair ? torch::zeros({rows, tokens}, torch::kLong) : torch::Tensor(),
-              torch::full({rows, task == Task::kTag ? tokens : 1}, kNoTarget, torch::kLong)};
+              torch::full({rows, task == Task::kTag ? tokens : heads}, kNoTarget, torch::kLong)};
   for (std::int64_t r = 0; r < rows; ++r) {
     const Example& example = examples[chosen[static_cast<std::size_t>(r)]];
     const auto size = static_cast<std::int64_t>(example.text.ids.size());
@@ -115,7 +132,7 @@ Batch make_batch(const std::vector<Example>& examples, const std::vector<std::si
               batch.targets[r].data_ptr<std::int64_t>());
     batch.tokens += size;
   }
-  if (task != Task::kTag) batch.targets = batch.targets.squeeze(1);
+  if (!many) batch.targets = batch.targets.squeeze(1);
   if (task == Task::kRegress) batch.targets = numbers_of(examples, chosen);
   return batch;
 }

@@ -15,7 +15,8 @@ namespace qiao::learn {
 inline constexpr std::int64_t kNoTarget = -100;  // torch's own "leave this out"
 
 // A row as the model takes it. A text or a pair: one target; of a regression `number` counts. Tags:
-// one for each piece, kNoTarget for [CLS] and [SEP]. A label the model does not know is kNoTarget.
+// one for each piece, kNoTarget for [CLS] and [SEP]. Of several heads one for each, kNoTarget where
+// the row has none. A label the model does not know is kNoTarget.
 struct Example {
   model::Encoded text;
   std::vector<std::int64_t> targets;
@@ -30,7 +31,7 @@ struct Batch {
   torch::Tensor ids;        // [batch, tokens], int64
   torch::Tensor present;    // [batch, tokens], bool
   torch::Tensor segments;   // [batch, tokens], int64: 1 for the second text; undefined: no pairs
-  torch::Tensor targets;    // [batch] or [batch, tokens], int64; numbers [batch], float
+  torch::Tensor targets;    // [batch], [batch, tokens | heads], int64; numbers [batch], float
   std::int64_t tokens = 0;  // without padding
 };
 Batch make_batch(const std::vector<Example>& examples, const std::vector<std::size_t>& chosen,

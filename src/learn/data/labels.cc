@@ -2,10 +2,40 @@
 #include "learn/data/labels.h"
 
 #include <algorithm>
+#include <map>
 #include <set>
 #include <utility>
 
 namespace qiao::learn {
+namespace {
+
+Error one_label_only(const std::string& what) {
+  return invalid_argument(what + " has one label only: there is nothing to learn");
+}
+
+Result<Labels> heads_of_rows(const RowFile& file) {
+  std::map<std::string, std::set<std::string>> seen;
+  for (const Row& row : file.rows) {
+    for (const auto& [head, label] : row.labels) seen[head].insert(label);
+  }
+  std::vector<LabelHead> heads;
+  std::size_t outputs = 0;
+  for (const auto& [head, labels] : seen) {
+    if (labels.size() < 2) return one_label_only(file.path + ": the head \"" + head + "\"");
+    outputs += labels.size();
+    heads.push_back({head, Labels(std::vector<std::string>(labels.begin(), labels.end()))});
+  }
+  if (outputs > kLabelsMax) return invalid_argument(file.path + " has too many labels");
+  return Labels::of_heads(std::move(heads));
+}
+
+std::string listed(const std::set<std::string>& names) {
+  std::string out;
+  for (const std::string& name : names) out += (out.empty() ? "" : ", ") + name;
+  return out;
+}
+
+}  // namespace
 
 Labels::Labels(std::vector<std::string> names) : names_(std::move(names)) {
   for (std::size_t i = 0; i < names_.size(); ++i) {
@@ -13,7 +43,19 @@ Labels::Labels(std::vector<std::string> names) : names_(std::move(names)) {
   }
 }
 
+Labels Labels::of_heads(std::vector<LabelHead> heads) {
+  Labels out{std::vector<std::string>()};
+  for (LabelHead& head : heads) {
+    const std::vector<std::string>& own = head.labels.names();
+    head.begin = static_cast<std::int64_t>(out.names_.size());
+    out.names_.insert(out.names_.end(), own.begin(), own.end());
+  }
+  out.heads_ = std::move(heads);
+  return out;
+}
+
 Result<Labels> Labels::of_rows(const RowFile& file, Task task) {
+  if (task == Task::kHeads) return heads_of_rows(file);
   if (task == Task::kRegress) {
     const auto differs = [&](const Row& row) { return row.number != file.rows.front().number; };
     if (std::any_of(file.rows.begin(), file.rows.end(), differs)) return Labels({kNumberLabel});
@@ -30,9 +72,7 @@ Result<Labels> Labels::of_rows(const RowFile& file, Task task) {
   }
   std::vector<std::string> names(seen.begin(), seen.end());
   if (task == Task::kTag) names.insert(names.begin(), "O");
-  if (names.size() < 2) {
-    return invalid_argument(file.path + " has one label only: there is nothing to learn");
-  }
+  if (names.size() < 2) return one_label_only(file.path);
   if (names.size() > kLabelsMax) return invalid_argument(file.path + " has too many labels");
   return Labels(std::move(names));
 }
@@ -42,11 +82,29 @@ std::int64_t Labels::find(const std::string& name) const {
   return found == ids_.end() ? -1 : found->second;
 }
 
+Status check_heads(const RowFile& file, const Labels& labels) {
+  std::set<std::string> known;
+  for (const LabelHead& head : labels.heads()) known.insert(head.name);
+  for (const Row& row : file.rows) {
+    for (const auto& [head, label] : row.labels) {
+      if (known.contains(head)) continue;
+      return invalid_argument(file.path + ":" + std::to_string(row.line) + ": there is no head \"" +
+                              head + "\" among those that are learnt: " + listed(known));
+    }
+  }
+  return {};
+}
+
 UnknownLabels find_unknown(const RowFile& file, const Labels& labels) {
   UnknownLabels unknown;
   for (const Row& row : file.rows) {
     const std::string* missing = nullptr;
-    if (row.tags.empty() && labels.find(row.label) < 0) missing = &row.label;
+    if (row.tags.empty() && row.labels.empty() && labels.find(row.label) < 0) missing = &row.label;
+    for (const LabelHead& head : labels.heads()) {
+      const auto label = row.labels.find(head.name);
+      if (label != row.labels.end() && head.labels.find(label->second) < 0)
+        missing = &label->second;
+    }
     for (const std::string& tag : row.tags) {
       if (labels.find(tag) < 0) missing = &tag;
     }

@@ -67,12 +67,33 @@ Status read_tags(const Json& json, Row& row) {
   return {};
 }
 
+// "" when it is none.
+std::string label_of(const Json& json) {
+  if (json.is_string()) return json.get<std::string>();
+  return json.is_number_integer() ? dump_json(json) : "";
+}
+
 Status read_label(const Json& json, Row& row) {
   const auto label = json.find("label");
   if (label == json.end()) return invalid_argument("there is no `label`");
-  if (label->is_string()) row.label = label->get<std::string>();
-  if (label->is_number_integer()) row.label = dump_json(*label);
+  row.label = label_of(*label);
   if (row.label.empty()) return invalid_argument("`label` is neither a text nor a whole number");
+  return {};
+}
+
+Status read_labels(const Json& json, Row& row) {
+  const auto labels = json.find("labels");
+  if (labels == json.end() || !labels->is_object() || labels->empty()) {
+    return invalid_argument("there is no object `labels` with a label for a head");
+  }
+  for (const auto& [head, value] : labels->items()) {
+    const std::string label = label_of(value);
+    if (head.empty()) return invalid_argument("a head in `labels` has no name");
+    if (label.empty()) {
+      return invalid_argument("the label of \"" + head + "\" is neither a text nor a whole number");
+    }
+    row.labels[head] = label;
+  }
   return {};
 }
 
@@ -87,6 +108,7 @@ Status read_number(const Json& json, Row& row) {
 
 Status read_target(const Json& json, Task task, Row& row) {
   if (task == Task::kTag) return read_tags(json, row);
+  if (task == Task::kHeads) return read_labels(json, row);
   return task == Task::kRegress ? read_number(json, row) : read_label(json, row);
 }
 

@@ -82,6 +82,37 @@ TEST(ReadRows, ARegressionReadsNumbers) {
   EXPECT_EQ(Labels::of_rows(one, Task::kRegress).error().code, Code::kInvalidArgument);
 }
 
+TEST(ReadRows, SeveralHeadsHaveALabelEachOrNone) {
+  const TempFolder folder;
+  const std::string mood = R"({"text":"a","labels":{"topic":3,"mood":"calm"}})";
+  const auto path = folder.write("rows.jsonl", mood + "\n" +
+                                                   R"({"text":"b","labels":{"mood":"angry"}})"
+                                                   "\n"
+                                                   R"({"text":"c","labels":{"topic":1}})");
+  const auto rows = read_rows(path, Task::kHeads);
+  ASSERT_TRUE(rows) << rows.error().message;
+  EXPECT_EQ(rows->rows[0].labels.at("topic"), "3");
+  EXPECT_FALSE(rows->rows[1].labels.contains("topic"));
+  const Labels labels = Labels::of_rows(*rows, Task::kHeads).value();
+  ASSERT_EQ(labels.heads().size(), 2U);
+  EXPECT_EQ(labels.heads()[0].name, "mood");
+  EXPECT_EQ(labels.heads()[1].begin, 2);
+  EXPECT_EQ(labels.names(), (std::vector<std::string>{"angry", "calm", "1", "3"}));
+
+  const RowFile one = read_rows(folder.write("one.jsonl", mood), Task::kHeads).value();
+  EXPECT_NE(Labels::of_rows(one, Task::kHeads).error().message.find("\"mood\" has one label only"),
+            std::string::npos);
+  for (const auto& [text, fault] :
+       {std::pair{R"({"text":"a","label":"x"})", "there is no object `labels`"},
+        {R"({"text":"a","labels":{}})", "there is no object `labels`"},
+        {R"({"text":"a","labels":{"mood":null}})", "the label of \"mood\" is neither"},
+        {R"({"text":"a","labels":{"":"x"}})", "a head in `labels` has no name"}}) {
+    EXPECT_NE(fault_of(folder, text, Task::kHeads).find(std::string("rows.jsonl:1: ") + fault),
+              std::string::npos)
+        << text;
+  }
+}
+
 TEST(ReadRows, SeesACutGzipStream) {
   const TempFolder folder;
   const std::string packed = folder / "whole.gz";
@@ -114,6 +145,18 @@ TEST(Labels, TellTheFirstUnknownOne) {
   const UnknownLabels unknown = find_unknown(file, labels);
   EXPECT_EQ(unknown.rows, 2U);
   EXPECT_EQ(unknown.first, "dev:7: \"z\"");
+}
+
+TEST(Labels, AHeadThatIsNotLearntIsNamedAndAnUnknownLabelOfOneTold) {
+  const Labels labels = Labels::of_heads({{"mood", Labels({"angry", "calm"})}});
+  RowFile file{"dev", "", {Row{"a", "", {}, 4, {}, 0, {{"mood", "sad"}}}}};
+  EXPECT_TRUE(check_heads(file, labels));
+  EXPECT_EQ(find_unknown(file, labels).first, "dev:4: \"sad\"");
+  file.rows[0].labels = {{"topic", "x"}};
+  EXPECT_EQ(find_unknown(file, labels).rows, 0U);
+  const Status status = check_heads(file, labels);
+  ASSERT_FALSE(status);
+  EXPECT_NE(status.error().message.find("dev:4: there is no head \"topic\""), std::string::npos);
 }
 
 TEST(Metrics, AccuracyMacroF1AndCalibration) {

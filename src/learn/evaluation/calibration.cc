@@ -65,4 +65,23 @@ std::optional<RejectPoint> fit_reject(const std::vector<Classified>& rows) {
   return best;
 }
 
+Json calibrate(const torch::Tensor& scores, const torch::Tensor& targets) {
+  const double temperature = fit_temperature(scores, targets);
+  const auto [confidence, label] = torch::softmax(scores / temperature, -1).max(-1);
+  std::vector<Classified> answers(static_cast<std::size_t>(scores.size(0)));
+  for (std::int64_t i = 0; i < scores.size(0); ++i) {
+    answers[static_cast<std::size_t>(i)] = {
+        std::max<std::int64_t>(-1, targets[i].item<std::int64_t>()), label[i].item<std::int64_t>(),
+        confidence[i].item<double>()};
+  }
+  Json made = {{"temperature", temperature}, {"error", calibration_error(answers)}};
+  if (const auto reject = fit_reject(answers)) {
+    made["reject"] = {{"threshold", reject->threshold},
+                      {"accuracy", reject->accuracy},
+                      {"in_scope_right", reject->in_scope_right},
+                      {"outside_found", reject->outside_found}};
+  }
+  return made;
+}
+
 }  // namespace qiao::learn

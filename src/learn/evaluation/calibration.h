@@ -6,6 +6,7 @@
 #include <optional>
 #include <vector>
 
+#include "base/json.h"
 #include "learn/evaluation/metrics.h"
 
 namespace qiao::learn {
@@ -29,5 +30,9 @@ struct RejectPoint {
 // The threshold with the best accuracy over `rows`, in which `expected` -1 says that no label of
 // the model is right. Empty when there is no such row, or no other.
 std::optional<RejectPoint> fit_reject(const std::vector<Classified>& rows);
+
+// How far scores [rows, labels] can be trusted: `temperature`, the calibration `error` with it, and
+// `reject` where a row of `targets` [rows] is kNoTarget: no label of the model is right.
+Json calibrate(const torch::Tensor& scores, const torch::Tensor& targets);
 
 }  // namespace qiao::learn

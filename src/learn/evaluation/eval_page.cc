@@ -233,6 +233,18 @@ std::string list_table(const Json& list) {
   return out + "</table>\n";
 }
 
+// The single figures of each head.
+std::string head_table(const Json& heads) {
+  Json rows = Json::array();
+  for (const auto& [name, head] : heads.items()) {
+    rows.push_back({{"head", name}});
+    for (const auto& [figure, value] : head.items()) {
+      if (value.is_number()) rows.back()[figure] = value;
+    }
+  }
+  return list_table(rows);
+}
+
 std::string against_table(const Json& against) {
   std::string out = "<table>\n";
   for (const auto& [name, value] : against.items()) {
@@ -261,6 +273,9 @@ std::string eval_page(const Json& study, const Json& about, Language language) {
     out += escape(name) + ": " + shown(value) + "<br>";
   }
   out += "</p>\n" + heading(language, Text::kLearnPageFigures) + figure_table(study);
+  if (study.contains("heads")) {
+    out += heading(language, Text::kLearnPageHeads) + head_table(study["heads"]);
+  }
   if (study.contains("against")) {
     out += heading(language, Text::kLearnPageAgainst) + against_table(study["against"]);
   }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "learn/evaluation/evaluate.h"
 
+#include <algorithm>
 #include <chrono>
 #include <cmath>
 
@@ -24,6 +25,12 @@ class Examiner {
     report_.answers.resize(gives_label(exam.task) ? report_.rows : 0);
     report_.numbers.resize(exam.task == Task::kRegress ? report_.rows : 0);
     report_.tagged.resize(exam.task == Task::kTag ? report_.rows : 0);
+    for (const LabelHead& head : labels.heads()) {
+      HeadReport& made = report_.heads.emplace_back();
+      made.name = head.name;
+      made.labels = head.labels.size();
+      made.answers.resize(report_.rows);
+    }
   }
 
   void add(const std::vector<std::size_t>& chosen, const torch::Tensor& scores,
@@ -31,6 +38,7 @@ class Examiner {
     const torch::Tensor plain = scores.to(torch::kFloat).contiguous();
     if (exam_.task == Task::kTag) return add_tagged(chosen, plain, targets);
     if (exam_.task == Task::kRegress) return add_numbers(chosen, plain);
+    if (exam_.task == Task::kHeads) return add_heads(chosen, plain, targets);
     const torch::Tensor logs = torch::log_softmax(plain / exam_.temperature, -1);
     add_loss(logs, targets);
     for (std::size_t i = 0; i < chosen.size(); ++i) {
@@ -42,6 +50,10 @@ class Examiner {
     if (exam_.task == Task::kRegress) {
       report_.regression = regression_score(report_.numbers);
       report_.loss = 1 - report_.regression.r2;
+      return std::move(report_);
+    }
+    if (exam_.task == Task::kHeads) {
+      set_heads();
       return std::move(report_);
     }
     report_.loss = targets_ == 0 ? 0 : loss_ / static_cast<double>(targets_);
@@ -74,21 +86,70 @@ class Examiner {
     }
   }
 
+  // A head's sum of losses stands in its report until set_heads().
+  void add_heads(const std::vector<std::size_t>& chosen, const torch::Tensor& scores,
+                 const torch::Tensor& targets) {
+    for (std::size_t h = 0; h < report_.heads.size(); ++h) {
+      HeadReport& head = report_.heads[h];
+      const LabelHead& known = labels_.heads()[h];
+      const auto outputs = static_cast<std::int64_t>(known.labels.size());
+      const double temperature = exam_.head_temperatures.empty() ? 1 : exam_.head_temperatures[h];
+      const torch::Tensor logs =
+          torch::log_softmax(scores.narrow(1, known.begin, outputs) / temperature, -1);
+      head.loss -=
+          picked(logs, targets.select(1, static_cast<std::int64_t>(h))).sum().item<double>();
+      for (std::size_t i = 0; i < chosen.size(); ++i) {
+        if (!exam_.file->rows[chosen[i]].labels.contains(head.name)) continue;
+        head.answers[chosen[i]] =
+            answer_of(logs[static_cast<std::int64_t>(i)], exam_.examples[chosen[i]].targets[h]);
+      }
+    }
+  }
+
+  void set_heads() {
+    double count = 0;
+    for (HeadReport& head : report_.heads) {
+      const std::vector<Classified> answers = told(head);
+      head.rows = answers.size();
+      if (answers.empty()) continue;
+      const auto unknown = std::count_if(answers.begin(), answers.end(),
+                                         [](const Classified& one) { return one.expected < 0; });
+      head.loss /= std::max(1.0, static_cast<double>(head.rows) - static_cast<double>(unknown));
+      head.accuracy = learn::accuracy(answers);
+      head.macro_f1 = learn::macro_f1(answers, head.labels);
+      head.calibration_error = learn::calibration_error(answers);
+      ++count;
+    }
+    for (const HeadReport& head : report_.heads) {
+      if (head.rows == 0) continue;
+      report_.loss += head.loss / count;
+      report_.accuracy += head.accuracy / count;
+      report_.macro_f1 += head.macro_f1 / count;
+      report_.calibration_error += head.calibration_error / count;
+    }
+  }
+
+  // The logarithms of what was expected, where it is known.
+  static torch::Tensor picked(const torch::Tensor& logs, const torch::Tensor& targets) {
+    return logs.gather(-1, targets.clamp_min(0).unsqueeze(-1))
+        .squeeze(-1)
+        .masked_select(targets.ne(kNoTarget));
+  }
+
   void add_loss(const torch::Tensor& logs, const torch::Tensor& targets) {
-    const torch::Tensor known = targets.ne(kNoTarget);
-    const torch::Tensor picked =
-        logs.gather(-1, targets.clamp_min(0).unsqueeze(-1)).squeeze(-1).masked_select(known);
-    loss_ -= picked.sum().item<double>();
-    targets_ += picked.numel();
+    const torch::Tensor known = picked(logs, targets);
+    loss_ -= known.sum().item<double>();
+    targets_ += known.numel();
+  }
+
+  Classified answer_of(const torch::Tensor& logs, std::int64_t target) {
+    if (target == kNoTarget) ++report_.unknown_labels;
+    const std::int64_t given = logs.argmax().item<std::int64_t>();
+    return {target == kNoTarget ? -1 : target, given, std::exp(logs[given].item<double>())};
   }
 
   void add_label(std::size_t row, const torch::Tensor& logs) {
-    Classified& answer = report_.answers[row];
-    answer.given = logs.argmax().item<std::int64_t>();
-    answer.confidence = std::exp(logs[answer.given].item<double>());
-    const std::int64_t target = exam_.examples[row].targets.front();
-    answer.expected = target == kNoTarget ? -1 : target;
-    if (target == kNoTarget) ++report_.unknown_labels;
+    report_.answers[row] = answer_of(logs, exam_.examples[row].targets.front());
   }
 
   void add_tags(std::size_t row, const torch::Tensor& scores) {
@@ -151,7 +212,28 @@ Exam make_exam(const RowFile& file, Task task, const model::WordPiece& tokenizer
   return exam;
 }
 
+std::vector<Classified> told(const HeadReport& head, const std::vector<std::size_t>& rows) {
+  std::vector<Classified> out;
+  for (const std::size_t row : rows) {
+    if (head.answers[row]) out.push_back(*head.answers[row]);
+  }
+  return out;
+}
+
+std::vector<Classified> told(const HeadReport& head) {
+  std::vector<Classified> out;
+  for (const auto& answer : head.answers) {
+    if (answer) out.push_back(*answer);
+  }
+  return out;
+}
+
 bool is_right(const Report& report, std::size_t row) {
+  for (const HeadReport& head : report.heads) {
+    const auto& answer = head.answers[row];
+    if (answer && answer->expected != answer->given) return false;
+  }
+  if (!report.heads.empty()) return true;
   if (report.tagged.empty()) return report.answers[row].expected == report.answers[row].given;
   return report.tagged[row].right == report.tagged[row].characters;
 }
@@ -182,6 +264,13 @@ Json to_json(const Report& report, Task task) {
   if (report.in_scope_accuracy >= 0) json["in_scope_accuracy"] = report.in_scope_accuracy;
   if (report.out_of_scope_recall >= 0) json["out_of_scope_recall"] = report.out_of_scope_recall;
   json["unknown_labels"] = report.unknown_labels;
+  for (const HeadReport& head : report.heads) {
+    if (head.rows == 0) continue;
+    json["heads"][head.name] = {{"n", head.rows},
+                                {"accuracy", head.accuracy},
+                                {"macro_f1", head.macro_f1},
+                                {"calibration_error", head.calibration_error}};
+  }
   json["seconds"] = report.seconds;
   return json;
 }

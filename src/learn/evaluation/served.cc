@@ -77,6 +77,7 @@ Result<ServedAnswer> ServedBundle::ask(const std::string& text) {
       std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - begin).count();
   if (!given.labels.empty()) out.label = given.labels.front().label;
   out.number = given.number;
+  for (const HeadLabels& head : given.heads) out.labels[head.name] = head.labels.front().label;
   const std::vector<std::size_t> numbers = characters_of(text);
   for (const qiao::Entity& entity : given.entities) {
     out.entities.push_back({entity.kind, numbers[entity.begin], numbers[entity.end]});

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -17,10 +18,11 @@ namespace qiao::learn {
 
 // What a served bundle said of one row.
 struct ServedAnswer {
-  std::string label;             // classify
-  std::vector<Entity> entities;  // tag; in characters
-  std::optional<double> number;  // regress
-  double milliseconds = 0;       // from text to answer
+  std::string label;                          // classify
+  std::vector<Entity> entities;               // tag; in characters
+  std::optional<double> number;               // regress
+  std::map<std::string, std::string> labels;  // of several heads: head → label
+  double milliseconds = 0;                    // from text to answer
 };
 
 // A bundle run the way the server runs it: converted, the encoder by llama.cpp in this process, our

@@ -17,6 +17,7 @@ namespace qiao::learn {
 namespace {
 
 using Rows = std::vector<std::size_t>;
+using Answers = std::vector<Classified>;
 
 constexpr std::size_t kWarmTexts = 5;  // not timed: caches and threads wake
 constexpr const char* kUnknown = "?";
@@ -44,7 +45,25 @@ SliceName language_name(std::string_view text) {
   return {0, *language == Language::kChinese ? "zh" : "en"};
 }
 
+// Of those heads that one of `rows` has a label for.
+template <class FigureOfHead>
+double mean_of_heads(const Report& report, const Rows& rows, const FigureOfHead& figure_of) {
+  double sum = 0;
+  double count = 0;
+  for (const HeadReport& head : report.heads) {
+    const Answers answers = told(head, rows);
+    if (answers.empty()) continue;
+    sum += figure_of(head, answers);
+    ++count;
+  }
+  return count == 0 ? 0 : sum / count;
+}
+
 double accuracy_of(const Report& report, const Rows& rows) {
+  if (!report.heads.empty()) {
+    return mean_of_heads(
+        report, rows, [](const HeadReport&, const Answers& answers) { return accuracy(answers); });
+  }
   std::size_t right = 0;
   std::size_t all = 0;
   for (const std::size_t row : rows) {
@@ -62,6 +81,11 @@ double entity_f1_of(const Report& report, const Rows& rows) {
 }
 
 double macro_f1_of(const Report& report, const Rows& rows, std::size_t labels) {
+  if (!report.heads.empty()) {
+    return mean_of_heads(report, rows, [](const HeadReport& head, const Answers& answers) {
+      return macro_f1(answers, head.labels);
+    });
+  }
   std::vector<Classified> chosen;
   chosen.reserve(rows.size());
   for (const std::size_t row : rows) chosen.push_back(report.answers[row]);
@@ -104,8 +128,8 @@ std::string label_name(const Labels& labels, std::int64_t id) {
   return id < 0 ? kUnknown : labels.names()[static_cast<std::size_t>(id)];
 }
 
-Json classes_json(const Report& report, const Labels& labels) {
-  const std::vector<LabelScore> scores = label_scores(report.answers, labels.size());
+Json classes_json(const Answers& answers, const Labels& labels) {
+  const std::vector<LabelScore> scores = label_scores(answers, labels.size());
   Json out = Json::array();
   for (std::size_t i = 0; i < scores.size(); ++i) {
     const LabelScore& score = scores[i];
@@ -120,9 +144,9 @@ Json classes_json(const Report& report, const Labels& labels) {
   return out;
 }
 
-Json confused_json(const Report& report, const Labels& labels) {
+Json confused_json(const Answers& answers, const Labels& labels) {
   Json out = Json::array();
-  for (const Confused& pair : confused_pairs(report.answers)) {
+  for (const Confused& pair : confused_pairs(answers)) {
     if (out.size() == kConfusedShown) break;
     out.push_back({{"expected", label_name(labels, pair.expected)},
                    {"given", label_name(labels, pair.given)},
@@ -131,19 +155,19 @@ Json confused_json(const Report& report, const Labels& labels) {
   return out;
 }
 
-Json confusion_json(const Report& report, const Labels& labels) {
+Json confusion_json(const Answers& answers, const Labels& labels) {
   std::vector<std::vector<std::size_t>> rows(labels.size(),
                                              std::vector<std::size_t>(labels.size()));
-  for (const Classified& row : report.answers) {
+  for (const Classified& row : answers) {
     if (row.expected < 0) continue;
     ++rows[static_cast<std::size_t>(row.expected)][static_cast<std::size_t>(row.given)];
   }
   return {{"labels", labels.names()}, {"rows", rows}};
 }
 
-Json reliability_json(const Report& report) {
+Json reliability_json(const Answers& answers) {
   Json out = Json::array();
-  const auto ranges = confidence_ranges(report.answers);
+  const auto ranges = confidence_ranges(answers);
   for (std::size_t i = 0; i < ranges.size(); ++i) {
     const ConfidenceRange& range = ranges[i];
     if (range.rows == 0) continue;
@@ -155,6 +179,13 @@ Json reliability_json(const Report& report) {
                    {"accuracy", static_cast<double>(range.right) / rows}});
   }
   return out;
+}
+
+void add_labels(const Answers& answers, const Labels& labels, bool whole_confusion, Json& out) {
+  out["classes"] = classes_json(answers, labels);
+  out["confused"] = confused_json(answers, labels);
+  if (whole_confusion) out["confusion"] = confusion_json(answers, labels);
+  out["reliability"] = reliability_json(answers);
 }
 
 // The rows by what `name_of_row` calls them.
@@ -188,11 +219,12 @@ Json study(const Report& report, const Exam& exam, const Labels& labels,
     }
   }
   const bool classify = gives_label(exam.task);
-  if (classify) {
-    out["classes"] = classes_json(report, labels);
-    out["confused"] = confused_json(report, labels);
-    if (options.whole_confusion) out["confusion"] = confusion_json(report, labels);
-    out["reliability"] = reliability_json(report);
+  if (classify) add_labels(report.answers, labels, options.whole_confusion, out);
+  for (std::size_t i = 0; i < report.heads.size(); ++i) {
+    const LabelHead& head = labels.heads()[i];
+    if (report.heads[i].rows == 0) continue;
+    add_labels(told(report.heads[i]), head.labels, options.whole_confusion,
+               out["heads"][head.name]);
   }
   Json& slices = out["slices"];
   slices["language"] =

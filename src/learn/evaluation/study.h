@@ -28,6 +28,7 @@ struct StudyOptions {
 //   confusion   {labels, rows}: rows[expected][given]
 //   reliability [{from, to, n, confidence, accuracy}]
 //   slices      {language, length, label: [{name, n, accuracy, entity_f1 | rmse}]}
+// Of several heads `classes`, `confused` and `reliability` stand in each of `heads`.
 Json study(const Report& report, const Exam& exam, const Labels& labels,
            const StudyOptions& options);
 

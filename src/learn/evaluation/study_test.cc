@@ -89,6 +89,42 @@ TEST(Study, OfNumbersTellsErrorsAndComparesThem) {
   EXPECT_FALSE(compared.contains("p_value"));
 }
 
+// Two heads; the second row has no label for the second one, the third a topic that is not known.
+TEST(Study, OfSeveralHeadsIsTheMeanAndTellsEach) {
+  const RowFile file = rows_of({{"a", ""}, {"b", ""}, {"我要买", ""}});
+  const Labels labels =
+      Labels::of_heads({{"mood", Labels({"angry", "calm"})}, {"topic", Labels({"1", "2", "3"})}});
+  Report report;
+  report.rows = file.rows.size();
+  report.heads = {{"mood", 2, {{{0, 0, 0.9}}, {{1, 0, 0.6}}, {{1, 1, 0.8}}}, 3},
+                  {"topic", 3, {{{2, 2, 0.9}}, std::nullopt, {{-1, 0, 0.5}}}, 2}};
+  EXPECT_TRUE(is_right(report, 0));
+  EXPECT_FALSE(is_right(report, 1));
+  EXPECT_FALSE(is_right(report, 2));
+  StudyOptions options;
+  options.whole_confusion = true;
+  const Json told = study(report, {Task::kHeads, &file, {}}, labels, options);
+  EXPECT_FALSE(told.contains("classes"));
+  const Json& mood = told["heads"]["mood"];
+  EXPECT_EQ(mood["classes"][0]["label"], "angry");
+  EXPECT_DOUBLE_EQ(mood["classes"][0]["precision"].get<double>(), 0.5);
+  EXPECT_EQ(mood["confusion"]["rows"], Json::parse("[[1,0],[1,1]]"));
+  EXPECT_EQ(told["heads"]["topic"]["confused"][0]["expected"], "?");
+  const Json& languages = told["slices"]["language"];
+  EXPECT_EQ(languages[0]["name"], "en");
+  EXPECT_DOUBLE_EQ(languages[0]["accuracy"].get<double>(), (0.5 + 1) / 2);
+  EXPECT_DOUBLE_EQ(languages[1]["accuracy"].get<double>(), (1.0 + 0) / 2);
+  EXPECT_LE(told["intervals"]["macro_f1"][0].get<double>(), 0.6);
+
+  Report other = report;
+  other.heads[0].answers[0]->given = 1;
+  const Json compared = compare_reports(report, 5, other, 5, 1);
+  EXPECT_EQ(compared["first_alone_right"], 1);
+  EXPECT_NEAR(compared["difference"]["accuracy"].get<double>(), 1.0 / 3 / 2, 1e-12);
+  const std::string page = eval_page(told, {{"bundle", "b"}}, Language::kEnglish);
+  EXPECT_NE(page.find("<h2>Heads</h2>"), std::string::npos);
+}
+
 class StudyTest : public ::testing::Test {
  protected:
   const Labels labels_{{"buy", "oos", "<sell>"}};

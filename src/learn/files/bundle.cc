@@ -57,18 +57,42 @@ Status save_int8(Disk& disk, const std::string& path, const NamedTensors& weight
   return model::write_safetensors(disk, path, rows, {{"format", "pt"}});
 }
 
-Result<Labels> read_labels(const std::string& path, Task task) {
-  QIAO_ASSIGN(const Json json, read_json_file(path));
+// The names of a list; empty when it is none of texts alone.
+std::vector<std::string> names_of(const Json& json) {
   std::vector<std::string> names;
   for (const Json& item : json.is_array() ? json : Json::array()) {
     if (item.is_string()) names.push_back(item.get<std::string>());
   }
-  const bool number = task == Task::kRegress;
-  if (names.size() != json.size() || names.size() > kLabelsMax ||
-      (number ? names.size() != 1 : names.size() < 2)) {
+  if (names.size() != json.size() || names.size() > kLabelsMax) names.clear();
+  return names;
+}
+
+Result<Labels> heads_of(const Json& json, const std::string& path) {
+  const Error none{Code::kCorrupt, path + " is no object of lists of labels"};
+  if (!json.is_object() || json.empty()) return none;
+  std::vector<LabelHead> heads;
+  for (const auto& [name, list] : json.items()) {
+    heads.push_back({name, Labels(names_of(list))});
+    if (heads.back().labels.size() < 2) return none;
+  }
+  return Labels::of_heads(std::move(heads));
+}
+
+Result<Labels> read_labels(const std::string& path, Task task) {
+  QIAO_ASSIGN(const Json json, read_json_file(path));
+  if (task == Task::kHeads) return heads_of(json, path);
+  std::vector<std::string> names = names_of(json);
+  if (task == Task::kRegress ? names.size() != 1 : names.size() < 2) {
     return Error{Code::kCorrupt, path + " is no list of labels"};
   }
   return Labels(std::move(names));
+}
+
+Json json_of(const Labels& labels) {
+  if (labels.heads().empty()) return labels.names();
+  Json json = Json::object();
+  for (const LabelHead& head : labels.heads()) json[head.name] = head.labels.names();
+  return json;
 }
 
 }  // namespace
@@ -76,6 +100,7 @@ Result<Labels> read_labels(const std::string& path, Task task) {
 std::string_view name_of(Task task) {
   if (task == Task::kPair) return "pair";
   if (task == Task::kRegress) return "regress";
+  if (task == Task::kHeads) return "heads";
   return task == Task::kTag ? "tag" : "classify";
 }
 
@@ -84,8 +109,9 @@ Result<Task> parse_task(std::string_view name) {
   if (name == "tag") return Task::kTag;
   if (name == "pair") return Task::kPair;
   if (name == "regress") return Task::kRegress;
+  if (name == "heads") return Task::kHeads;
   return invalid_argument("there is no task \"" + std::string(name) +
-                          "\": classify, regress, tag or pair");
+                          "\": classify, regress, tag, pair or heads");
 }
 
 bool is_bundle(Disk& disk, const std::string& place) {
@@ -104,7 +130,7 @@ Status save_bundle(Disk& disk, const std::string& folder, const Bundle& bundle) 
   QIAO_TRY(write_json_file(disk, at + "config.json", config_of(bundle)));
   QIAO_TRY(write_file_atomic(disk, at + "tokenizer.json",
                              model::tokenizer_json(bundle.tokenizer) + "\n"));
-  QIAO_TRY(write_json_file(disk, at + "labels.json", Json(bundle.labels.names())));
+  QIAO_TRY(write_json_file(disk, at + "labels.json", json_of(bundle.labels)));
   return write_card(disk, folder, bundle.card);
 }
 

@@ -19,7 +19,8 @@ namespace qiao::learn {
 //                      them
 //   config.json        sizes; under `qiao` pooling, task and the longest text
 //   tokenizer.json     Hugging Face's form
-//   labels.json        the labels, in the order of the outputs; of a regression `number`
+//   labels.json        the labels, in the order of the outputs; of a regression `number`; where
+//                      there are several heads an object of such lists, head → labels
 //   card.json          what it was made of and how well it does
 struct Bundle {
   EncoderShape shape;

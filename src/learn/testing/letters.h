@@ -78,6 +78,30 @@ inline std::string letter_numbers(int count, std::uint64_t seed) {
   return rows;
 }
 
+// Such texts with two heads: `side` as the label above, and whether an `e` is in the text, `named`.
+// A quarter of the rows lacks each of them, none both.
+inline std::string letter_heads(int count, std::uint64_t seed) {
+  Rng rng(seed);
+  std::string rows;
+  for (int i = 0; i < count; ++i) {
+    const bool x = rng.below(2) == 0;
+    const bool named = rng.below(2) == 0;
+    std::string text = x ? "a" : "c";
+    if (named) text += " e";
+    for (std::uint64_t letters = 1 + rng.below(4); letters > 0; --letters) {
+      const bool e = named && rng.below(2) == 0;
+      text += ' ';
+      text += e ? 'e' : static_cast<char>((x ? 'a' : 'c') + static_cast<int>(rng.below(2)));
+    }
+    Json labels = {{"side", x ? "x" : "y"}, {"named", named ? "yes" : "no"}};
+    const std::uint64_t lacks = rng.below(4);
+    if (lacks == 0) labels.erase("side");
+    if (lacks == 1) labels.erase("named");
+    rows += dump_json({{"text", text}, {"labels", labels}}) + "\n";
+  }
+  return rows;
+}
+
 // In `folder`: `base`, an encoder of chance weights over these letters, and `train.jsonl` and
 // `dev.jsonl`.
 inline void write_letters_base(const TempFolder& folder, std::int64_t layers,

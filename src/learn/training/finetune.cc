@@ -49,7 +49,7 @@ Status check_options(const FinetuneOptions& options) {
     return invalid_argument(
         "--rate, --dropout, --smoothing, --warmup or --adversary is out of range");
   }
-  if (options.class_weights && !gives_label(options.task)) {
+  if (options.class_weights && !gives_label(options.task) && options.task != Task::kHeads) {
     return invalid_argument(
         "--class-weights is for labels of texts and pairs: tags are learnt in chains, numbers have "
         "none");
@@ -160,7 +160,7 @@ Rows split(const RowFile& file, std::int64_t fold, std::int64_t folds) {
   std::vector<const Row*> sorted;
   for (const Row& row : file.rows) sorted.push_back(&row);
   std::stable_sort(sorted.begin(), sorted.end(), [](const Row* a, const Row* b) {
-    return std::tie(a->label, a->number) < std::tie(b->label, b->number);
+    return std::tie(a->label, a->number, a->labels) < std::tie(b->label, b->number, b->labels);
   });
   Rows parts{{file.path, file.sha256, {}}, {file.path, file.sha256, {}}};
   for (std::size_t i = 0; i < sorted.size(); ++i) {
@@ -203,6 +203,7 @@ Result<Json> cross_validate(const Place& place, const FinetuneOptions& options,
 
 Status check_dev(const RowFile& train, const RowFile& dev, const Labels& labels,
                  Progress& progress) {
+  QIAO_TRY(check_heads(dev, labels));
   const UnknownLabels unknown = find_unknown(dev, labels);
   if (unknown.rows == 0) return {};
   if (static_cast<double>(unknown.rows) > kUnknownDevMax * static_cast<double>(dev.rows.size())) {

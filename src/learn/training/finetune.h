@@ -55,7 +55,8 @@ struct FinetuneOptions {
 Result<Json> finetune(Disk& disk, const FinetuneOptions& options, Progress& progress,
                       const std::atomic<bool>& stop);
 
-// Tells of dev rows whose label train lacks; invalid_argument when they are more than a fifth.
+// Tells of dev rows whose label train lacks; invalid_argument when they are more than a fifth, or
+// when one has a label for a head that train lacks.
 Status check_dev(const RowFile& train, const RowFile& dev, const Labels& labels,
                  Progress& progress);
 

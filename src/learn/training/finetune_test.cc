@@ -184,6 +184,109 @@ TEST_F(FinetuneNumbersTest, IsResumedToTheBitAndHasNoLabels) {
   EXPECT_EQ(prune(disk_, cut, progress_, stop_).error().code, Code::kUnsupported);
 }
 
+class FinetuneHeadsTest : public FinetuneTest {
+ protected:
+  void SetUp() override {
+    FinetuneTest::SetUp();
+    folder_.write("train.jsonl", testing::letter_heads(300, 1));
+    folder_.write("dev.jsonl", testing::letter_heads(60, 2));
+  }
+
+  FinetuneOptions heads(const std::string& out) {
+    FinetuneOptions wanted = options(out);
+    wanted.task = Task::kHeads;
+    wanted.epochs = 8;
+    wanted.rate = 1e-2;
+    return wanted;
+  }
+
+  const RowFile dev() { return read_rows(folder_ / "dev.jsonl", Task::kHeads).value(); }
+};
+
+TEST_F(FinetuneHeadsTest, LearnsAllHeadsAndTheBundleSaysTheSame) {
+  const auto card = run(heads("bundle"));
+  ASSERT_TRUE(card) << card.error().message;
+  const Json& told = (*card)["dev"];
+  EXPECT_GT(told["heads"]["side"]["accuracy"].get<double>(), 0.95);
+  EXPECT_GT(told["heads"]["named"]["accuracy"].get<double>(), 0.9);
+  EXPECT_LT(told["heads"]["side"]["n"], 60);
+  EXPECT_NEAR(told["accuracy"].get<double>(),
+              (told["heads"]["side"]["accuracy"].get<double>() +
+               told["heads"]["named"]["accuracy"].get<double>()) /
+                  2,
+              1e-12);
+  EXPECT_GT(json_number((*card)["calibration"]["heads"]["named"], "temperature").value_or(0), 0);
+  EXPECT_NE(read_file(folder_ / "bundle/README.md")->find("heads side accuracy"),
+            std::string::npos);
+
+  Bundle bundle = load_bundle(folder_ / "bundle").value();
+  EXPECT_EQ(bundle.task, Task::kHeads);
+  EXPECT_EQ(read_file(folder_ / "bundle/labels.json").value().find("\"named\""),
+            read_file(folder_ / "bundle/labels.json").value().find('"'));  // the first of both
+  const RowFile file = dev();
+  const Exam exam =
+      make_exam(file, bundle.task, bundle.tokenizer, bundle.labels, bundle.tokens_max);
+  const Report report =
+      evaluate(bundle.model, exam, bundle.labels, bundle.tokenizer.pad(), false).value();
+  EXPECT_DOUBLE_EQ(report.accuracy, told["accuracy"].get<double>());
+  EXPECT_DOUBLE_EQ(report.loss, told["loss"].get<double>());
+}
+
+// Also what a quantised one says; the texts' chances are those of our scores and temperatures.
+TEST_F(FinetuneHeadsTest, AreServedAlike) {
+  ASSERT_TRUE(run(heads("bundle")));
+  QuantiseOptions small{folder_ / "bundle", "", folder_ / "dev.jsonl", folder_ / "int8", 5};
+  const auto told = quantise(disk_, small, progress_, stop_);
+  ASSERT_TRUE(told) << told.error().message;
+  Bundle bundle = load_bundle(folder_ / "bundle").value();
+  const RowFile file = dev();
+  const Exam exam =
+      make_exam(file, bundle.task, bundle.tokenizer, bundle.labels, bundle.tokens_max);
+  const Report report =
+      evaluate(bundle.model, exam, bundle.labels, bundle.tokenizer.pad(), false).value();
+  EXPECT_NEAR((*told)["before"]["accuracy"].get<double>(), report.accuracy, 1e-9);
+  EXPECT_GT((*told)["agreement"].get<double>(), 0.9);
+  auto served = ServedBundle::open(folder_ / "bundle", 1);
+  if (!served && served.error().code == Code::kUnsupported) GTEST_SKIP() << "without llama.cpp";
+  ASSERT_TRUE(served) << served.error().message;
+  for (std::size_t i = 0; i < file.rows.size(); ++i) {
+    const auto given = (*served)->ask(file.rows[i].text);
+    ASSERT_TRUE(given) << given.error().message;
+    for (std::size_t h = 0; h < report.heads.size(); ++h) {
+      const auto& answer = report.heads[h].answers[i];
+      if (!answer) continue;
+      const LabelHead& head = bundle.labels.heads()[h];
+      EXPECT_EQ(given->labels.at(head.name),
+                head.labels.names()[static_cast<std::size_t>(answer->given)])
+          << file.rows[i].text;
+    }
+  }
+}
+
+TEST_F(FinetuneHeadsTest, AreResumedToTheBit) {
+  FinetuneOptions wanted = heads("bundle");
+  wanted.class_weights = true;
+  expect_resumed_to_the_bit(wanted, 15);
+}
+
+TEST_F(FinetuneHeadsTest, WhatDoesNotGoIsNamed) {
+  FinetuneOptions wanted = heads("bundle");
+  wanted.contrast = 1;
+  EXPECT_NE(run(wanted).error().message.find("--contrast"), std::string::npos);
+  wanted.contrast = 0;
+  folder_.write("dev.jsonl", R"({"text":"a","labels":{"side":"x","mood":"calm"}})");
+  EXPECT_NE(run(wanted).error().message.find("dev.jsonl:1: there is no head \"mood\""),
+            std::string::npos);
+  folder_.write("dev.jsonl", testing::letter_heads(60, 2));
+  wanted.epochs = 1;
+  ASSERT_TRUE(run(wanted));
+  PruneOptions cut;
+  cut.bundle = folder_ / "bundle";
+  cut.out = folder_ / "cut";
+  EXPECT_NE(prune(disk_, cut, progress_, stop_).error().message.find("several heads"),
+            std::string::npos);
+}
+
 // One epoch of labels is too little without it.
 TEST_F(FinetuneTest, ContrastDrawsTextsOfOneLabelTogether) {
   FinetuneOptions wanted = options("plain");

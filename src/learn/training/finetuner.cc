@@ -16,6 +16,7 @@
 #include "learn/models/lora.h"
 #include "learn/models/tag_chain.h"
 #include "learn/training/contrast.h"
+#include "learn/training/label_loss.h"
 #include "learn/training/precision.h"
 #include "learn/training/seeds.h"
 
@@ -71,17 +72,26 @@ std::vector<LearningWeight> learning_weights(TextModel& model, const FinetuneOpt
   return out;
 }
 
-// Mean count over count: rare labels weigh more. Undefined when not wanted.
-torch::Tensor label_weights(const std::vector<Example>& examples, std::size_t labels, bool wanted) {
-  if (!wanted) return {};
+// Mean count over count: rare labels weigh more. Of the target in place `head` of each example.
+torch::Tensor label_weights(const std::vector<Example>& examples, std::size_t head,
+                            std::size_t labels) {
   const torch::Tensor counts = torch::zeros({static_cast<std::int64_t>(labels)});
   for (const Example& example : examples) {
-    for (const std::int64_t target : example.targets) {
-      if (target >= 0) counts[target] += 1;
-    }
+    const std::int64_t target = example.targets[head];
+    if (target >= 0) counts[target] += 1;
   }
   const torch::Tensor used = counts.clamp_min(1);
   return used.mean() / used;
+}
+
+// The same for each label in the order of the outputs.
+torch::Tensor label_weights(const std::vector<Example>& examples, const Labels& labels) {
+  if (labels.heads().empty()) return label_weights(examples, 0, labels.size());
+  std::vector<torch::Tensor> weights;
+  for (const LabelHead& head : labels.heads()) {
+    weights.push_back(label_weights(examples, weights.size(), head.labels.size()));
+  }
+  return torch::cat(weights);
 }
 
 std::int64_t epochs_for(Task task, const std::vector<Example>& examples, std::size_t labels) {
@@ -130,7 +140,7 @@ Result<Json> Finetuner::run() {
     QIAO_TRY(contrasting() ? end_contrast() : end_epoch());
   }
   Json made = card();
-  if (gives_label(options_.task)) {
+  if (gives_label(options_.task) || options_.task == Task::kHeads) {
     QIAO_ASSIGN(made["calibration"], calibration());
   }
   QIAO_TRY(write_card(disk_, folder_.path(), made));
@@ -150,7 +160,7 @@ Status Finetuner::prepare() {
     options_.epochs = epochs_for(options_.task, examples_, bundle.labels.size());
   }
   options_.bfloat16 = options_.bfloat16 && cpu_has_bfloat16();
-  class_weights_ = label_weights(examples_, bundle.labels.size(), options_.class_weights);
+  if (options_.class_weights) class_weights_ = label_weights(examples_, bundle.labels);
   for (std::int64_t epoch = 0; epoch < options_.contrast + options_.epochs; ++epoch) {
     if (epoch == options_.contrast) contrast_steps_ = steps_;
     steps_ += static_cast<std::int64_t>(batches_of(epoch).size());
@@ -307,11 +317,11 @@ torch::Tensor Finetuner::loss_of(const Batch& batch, const Chosen& chosen) {
     const double unit = start_.bundle.model->deviation();
     return ((scores.squeeze(-1) - batch.targets) / unit).square().mean();
   }
-  namespace F = torch::nn::functional;
-  auto how =
-      F::CrossEntropyFuncOptions().ignore_index(kNoTarget).label_smoothing(options_.smoothing);
-  if (class_weights_.defined()) how.weight(class_weights_);
-  const torch::Tensor own = F::cross_entropy(scores, batch.targets, how);
+  const LabelLoss how{options_.smoothing, class_weights_};
+  if (options_.task == Task::kHeads) {
+    return heads_loss(scores, batch.targets, start_.bundle.labels.heads(), how);
+  }
+  const torch::Tensor own = label_loss(scores, batch.targets, how);
   if (!start_.teacher.scores.defined()) return own;
   const torch::Tensor taught = (1 - kTeacherPart) * own + teacher_loss(output, chosen);
   return start_.teacher.more ? taught + start_.teacher.more(batch, seen) : taught;
@@ -397,7 +407,8 @@ Result<Json> Finetuner::calibration() {
   const torch::NoGradGuard no_grad;
   const auto rows = static_cast<std::int64_t>(exam_.examples.size());
   const torch::Tensor scores = torch::zeros({rows, best.model->head->weight.size(0)});
-  const torch::Tensor targets = torch::zeros({rows}, torch::kLong);
+  const auto heads = static_cast<std::int64_t>(exam_.examples.front().targets.size());
+  const torch::Tensor targets = torch::zeros({rows, heads}, torch::kLong);
   for (const auto& chosen : plan_batches_in_order(exam_.examples, kAskedTexts, kAskedTokens)) {
     const Batch batch = make_batch(exam_.examples, chosen, options_.task, best.tokenizer.pad());
     const torch::Tensor places =
@@ -405,22 +416,29 @@ Result<Json> Finetuner::calibration() {
     const Bfloat16Scope scope(options_.bfloat16);
     const torch::Tensor given = best.model(batch.ids, batch.present, batch.segments);
     scores.index_copy_(0, places, given.to(torch::kFloat));
-    targets.index_copy_(0, places, batch.targets);
+    targets.index_copy_(0, places, batch.targets.view({-1, heads}));
   }
-  const double temperature = fit_temperature(scores, targets);
-  const auto [confidence, label] = torch::softmax(scores / temperature, -1).max(-1);
-  std::vector<Classified> answers(exam_.examples.size());
-  for (std::int64_t i = 0; i < rows; ++i) {
-    answers[static_cast<std::size_t>(i)] = {
-        std::max<std::int64_t>(-1, targets[i].item<std::int64_t>()), label[i].item<std::int64_t>(),
-        confidence[i].item<double>()};
-  }
-  Json made = {{"temperature", temperature}, {"error", calibration_error(answers)}};
-  if (const auto reject = fit_reject(answers)) {
-    made["reject"] = {{"threshold", reject->threshold},
-                      {"accuracy", reject->accuracy},
-                      {"in_scope_right", reject->in_scope_right},
-                      {"outside_found", reject->outside_found}};
+  return options_.task == Task::kHeads ? heads_calibration(scores, targets)
+                                       : calibrate(scores, targets.select(1, 0));
+}
+
+// Of each head by the rows that have a label for it.
+Json Finetuner::heads_calibration(const torch::Tensor& scores, const torch::Tensor& targets) const {
+  Json made = {{"heads", Json::object()}};
+  const std::vector<LabelHead>& heads = start_.bundle.labels.heads();
+  for (std::size_t i = 0; i < heads.size(); ++i) {
+    std::vector<std::int64_t> labelled;
+    for (std::size_t row = 0; row < start_.dev.rows.size(); ++row) {
+      if (start_.dev.rows[row].labels.contains(heads[i].name)) {
+        labelled.push_back(static_cast<std::int64_t>(row));
+      }
+    }
+    if (labelled.empty()) continue;
+    const torch::Tensor rows = torch::tensor(labelled);
+    const auto outputs = static_cast<std::int64_t>(heads[i].labels.size());
+    made["heads"][heads[i].name] =
+        calibrate(scores.narrow(1, heads[i].begin, outputs).index_select(0, rows),
+                  targets.select(1, static_cast<std::int64_t>(i)).index_select(0, rows));
   }
   return made;
 }

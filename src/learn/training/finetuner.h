@@ -70,6 +70,8 @@ class Finetuner {
   void begin_next();
   void note_epoch(const Report& report, bool best);
   Result<Json> calibration();
+  [[nodiscard]] Json heads_calibration(const torch::Tensor& scores,
+                                       const torch::Tensor& targets) const;
   [[nodiscard]] Json card() const;
 
   Disk& disk_;

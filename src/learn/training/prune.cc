@@ -185,6 +185,11 @@ Result<Json> prune_bundle(Disk& disk, const PruneOptions& options, Progress& pro
     return Error{Code::kUnsupported,
                  options.bundle + " gives a number: what is pruned gives labels or tags"};
   }
+  if (bundle.task == Task::kHeads) {
+    return Error{
+        Code::kUnsupported,
+        options.bundle + " has several heads: what is pruned gives labels of one, or tags"};
+  }
   if (cuts_nothing(options, bundle.shape.layers)) {
     return invalid_argument(tr(progress.language(), Text::kLearnCutNothing));
   }

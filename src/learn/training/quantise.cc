@@ -31,6 +31,7 @@ Result<Json> quantise_bundle(Disk& disk, const QuantiseOptions& options, Progres
     return Error{Code::kPrecondition, options.bundle + " holds eight-bit numbers already"};
   }
   QIAO_ASSIGN(const RowFile dev, read_rows(options.dev, bundle.task));
+  QIAO_TRY(check_heads(dev, bundle.labels));
   QIAO_ASSIGN(const std::string made, begin_unmeasured(disk, options.out));
   QIAO_ASSIGN(const std::string sum, sha256_file_hex(options.bundle + "/model.safetensors"));
   bundle.int8 = true;

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <functional>
+#include <map>
 #include <memory>
 #include <utility>
 
@@ -33,10 +34,33 @@ struct Candidate {
   bool served = true;
 
   std::size_t right = 0;
+  std::map<std::string, std::pair<std::size_t, std::size_t>> heads;  // of several: right, of rows
   EntityScore entities;
   std::vector<Regressed> numbers;
   std::vector<double> times;
 };
+
+// The label with the greatest of `scores`.
+const std::string& best_label(const torch::Tensor& scores, const Labels& labels) {
+  return labels.names()[static_cast<std::size_t>(scores.argmax().item<std::int64_t>())];
+}
+
+ServedAnswer answer_of(const Bundle& bundle, const torch::Tensor& scores, const Example& example,
+                       std::size_t characters) {
+  ServedAnswer answer;
+  if (bundle.task == Task::kRegress) answer.number = scores.item<double>();
+  if (gives_label(bundle.task)) answer.label = best_label(scores, bundle.labels);
+  for (const LabelHead& head : bundle.labels.heads()) {
+    const auto outputs = static_cast<std::int64_t>(head.labels.size());
+    answer.labels[head.name] = best_label(scores.narrow(0, head.begin, outputs), head.labels);
+  }
+  if (bundle.task == Task::kTag) {
+    answer.entities = entities_of(
+        model::decode_tags({scores.data_ptr<float>(), bundle.model->transitions.data_ptr<float>()},
+                           example.text, bundle.labels.names(), characters));
+  }
+  return answer;
+}
 
 // The same by libtorch, where nothing else is built in.
 Result<Candidate> candidate_of_torch(const std::string& folder) {
@@ -53,17 +77,7 @@ Result<Candidate> candidate_of_torch(const std::string& folder) {
     const Batch batch = make_batch(one, {0}, bundle->task, bundle->tokenizer.pad());
     const torch::Tensor scores =
         bundle->model(batch.ids, batch.present, batch.segments)[0].contiguous();
-    ServedAnswer answer;
-    if (bundle->task == Task::kRegress) {
-      answer.number = scores.item<double>();
-    } else if (bundle->task != Task::kTag) {
-      const auto label = static_cast<std::size_t>(scores.argmax().item<std::int64_t>());
-      answer.label = bundle->labels.names()[label];
-    } else {
-      answer.entities = entities_of(model::decode_tags(
-          {scores.data_ptr<float>(), bundle->model->transitions.data_ptr<float>()}, one[0].text,
-          bundle->labels.names(), row.tags.size()));
-    }
+    ServedAnswer answer = answer_of(*bundle, scores, one[0], row.tags.size());
     answer.milliseconds =
         std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - begin).count();
     return answer;
@@ -90,6 +104,11 @@ Result<ServedAnswer> ask(Candidate& candidate, const Row& row) {
     candidate.numbers.push_back({row.number, *answer.number});
     return answer;
   }
+  for (const auto& [head, label] : row.labels) {
+    auto& [right, all] = candidate.heads[head];
+    right += answer.labels[head] == label ? 1U : 0U;
+    ++all;
+  }
   if (row.tags.empty()) {
     candidate.right += answer.label == row.label ? 1U : 0U;
     return answer;
@@ -115,8 +134,17 @@ std::string last_name(const std::string& place) {
   return fs::path(beside(place, "")).filename().string();
 }
 
+double mean_of_heads(const Candidate& candidate) {
+  double sum = 0;
+  for (const auto& [head, told] : candidate.heads) {
+    sum += static_cast<double>(told.first) / static_cast<double>(told.second);
+  }
+  return sum / static_cast<double>(candidate.heads.size());
+}
+
 double figure_of(const Candidate& candidate, Task task, std::size_t rows) {
   if (task == Task::kRegress) return regression_score(candidate.numbers).r2;
+  if (task == Task::kHeads) return mean_of_heads(candidate);
   return task == Task::kTag ? candidate.entities.f1()
                             : static_cast<double>(candidate.right) / static_cast<double>(rows);
 }
@@ -170,7 +198,9 @@ Result<Json> measure_shrunk(const std::string& before, const std::string& after,
     if (stop.load()) return Error{Code::kCancelled, "stopped while it was measured"};
     QIAO_ASSIGN(const ServedAnswer one, ask(first, dev.rows[i]));
     QIAO_ASSIGN(const ServedAnswer other, ask(second, dev.rows[i]));
-    same += one.label == other.label && one.entities == other.entities ? 1U : 0U;
+    same += one.label == other.label && one.labels == other.labels && one.entities == other.entities
+                ? 1U
+                : 0U;
   }
   const double had = figure_of(first, task, rows);
   const double has = figure_of(second, task, rows);

@@ -16,7 +16,7 @@ inline constexpr std::size_t kAskedRowsMax = 5000;  // of dev, from its beginnin
 // Two bundles of one task and the same labels on `dev`, as the server runs them (llama.cpp; where
 // it is not built in, libtorch), asked in turns, one text at a time:
 //   before, after  {accuracy, entity_f1 (tags), r2 (numbers), bytes (served), p50_ms, p99_ms}
-//   lost           points of accuracy (tags: of entity F1; numbers: of R²)
+//   lost           points of accuracy (tags: of entity F1; numbers: of R²; heads: of their mean)
 //   kept           after's figure over before's; `faster`: before's p50 over after's
 //   agreement      share of the rows on which both say the same; not of numbers
 //   engine         "llama.cpp" or "libtorch"

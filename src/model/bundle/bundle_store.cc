@@ -62,10 +62,7 @@ Result<InstalledBundle> describe(const std::string& models_directory, BundleStat
               version_folder(models_directory, state.name, state.current()));
   InstalledBundle out;
   QIAO_ASSIGN(const std::string labels, read_file(folder + "/labels.json"));
-  QIAO_ASSIGN(const Json names, parse_json(labels));
-  for (const Json& item : names) {
-    if (item.is_string()) out.labels.push_back(item.get<std::string>());
-  }
+  QIAO_ASSIGN(out.labels, parse_json(labels));
   QIAO_ASSIGN(out.task, task_of(folder));
   QIAO_ASSIGN(const std::string card, read_file(folder + "/card.json"));
   QIAO_ASSIGN(out.card, parse_json(card));

@@ -72,7 +72,7 @@ Status verify_bundle(const std::string& models_directory, const std::string& nam
 struct InstalledBundle {
   BundleState state;
   std::string task;
-  std::vector<std::string> labels;
+  Json labels;              // a list, or of several heads an object of lists
   std::uint64_t bytes = 0;  // of the version that is served
   Json card;
 };

@@ -59,7 +59,7 @@ TEST_F(BundleStore, ListsWhatIsServed) {
   ASSERT_EQ(listed->size(), 1U);
   EXPECT_EQ(listed->front().state.name, "intents");
   EXPECT_EQ(listed->front().task, "classify");
-  EXPECT_EQ(listed->front().labels, (std::vector<std::string>{"order", "refund"}));
+  EXPECT_EQ(listed->front().labels, (Json{"order", "refund"}));
   EXPECT_GT(listed->front().bytes, 1000U);
 }
 

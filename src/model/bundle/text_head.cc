@@ -19,7 +19,8 @@ namespace {
 constexpr int kLowercaseByFile = -1;
 constexpr std::int64_t kTokensMin = 3;  // [CLS], a piece, [SEP]
 constexpr std::int64_t kTokensMost = 2'048;
-constexpr HeadTask kTasks[] = {HeadTask::kClassify, HeadTask::kTag, HeadTask::kRegress};
+constexpr HeadTask kTasks[] = {HeadTask::kClassify, HeadTask::kTag, HeadTask::kRegress,
+                               HeadTask::kHeads};
 
 Error corrupt(std::string message) {
   return {Code::kCorrupt, std::move(message)};
@@ -31,6 +32,12 @@ Result<Json> read_json(const std::string& path) {
   if (!json) return std::move(json.error()).with(path);
   if (!json->is_object() && !json->is_array()) return corrupt(path + " is no object and no list");
   return json;
+}
+
+// nullptr when `json` has no such member.
+const Json* member(const Json& json, std::string_view key) {
+  const auto found = json.is_object() ? json.find(std::string(key)) : json.end();
+  return found == json.end() ? nullptr : &*found;
 }
 
 bool is_tag(std::string_view name) {
@@ -73,15 +80,37 @@ std::vector<Entity> entities_of(const std::vector<std::string>& tags, std::strin
 
 std::string_view name_of(HeadTask task) {
   if (task == HeadTask::kRegress) return "regress";
+  if (task == HeadTask::kHeads) return "heads";
   return task == HeadTask::kTag ? "tag" : "classify";
 }
 
-Result<double> temperature_of(const Json& card) {
-  const auto calibration = card.is_object() ? card.find("calibration") : card.end();
-  if (calibration == card.end()) return 1.0;
-  const double temperature = json_number(*calibration, "temperature").value_or(1);
+Result<double> temperature_of(const Json& card, std::string_view head) {
+  const Json* fitted = member(card, "calibration");
+  if (fitted != nullptr && !head.empty()) {
+    const Json* heads = member(*fitted, "heads");
+    fitted = heads == nullptr ? nullptr : member(*heads, head);
+  }
+  if (fitted == nullptr) return 1.0;
+  const double temperature = json_number(*fitted, "temperature").value_or(1);
   if (temperature > 0 && std::isfinite(temperature)) return temperature;
   return corrupt("card.json: calibration.temperature must be a positive number");
+}
+
+const HeadLabels* HeadAnswer::head(std::string_view name) const {
+  const auto found = std::find_if(heads.begin(), heads.end(),
+                                  [&](const HeadLabels& one) { return one.name == name; });
+  return found == heads.end() ? nullptr : &*found;
+}
+
+const TextHead::Part* TextHead::part(std::string_view name) const {
+  const auto found =
+      std::find_if(parts_.begin(), parts_.end(), [&](const Part& one) { return one.name == name; });
+  return found == parts_.end() ? nullptr : &*found;
+}
+
+std::vector<std::string> TextHead::labels_of(const Part& part) const {
+  return {names_.begin() + static_cast<std::ptrdiff_t>(part.begin),
+          names_.begin() + static_cast<std::ptrdiff_t>(part.end)};
 }
 
 Result<TextHead> TextHead::read(const std::string& folder, const std::string& weights) {
@@ -92,10 +121,18 @@ Result<TextHead> TextHead::read(const std::string& folder, const std::string& we
   QIAO_TRY(head.read_labels(folder));
   QIAO_TRY(head.read_layer(weights));
   QIAO_ASSIGN(head.card_, read_json(folder + "/card.json"));
-  auto temperature = temperature_of(head.card_);
-  if (!temperature) return std::move(temperature.error()).with("in " + folder);
-  head.temperature_ = *temperature;
+  if (Status read = head.read_temperatures(); !read) {
+    return std::move(read.error()).with("in " + folder);
+  }
   return head;
+}
+
+Status TextHead::read_temperatures() {
+  QIAO_ASSIGN(whole_.temperature, temperature_of(card_));
+  for (Part& part : parts_) {
+    QIAO_ASSIGN(part.temperature, temperature_of(card_, part.name));
+  }
+  return {};
 }
 
 Status TextHead::read_config(const std::string& folder) {
@@ -107,8 +144,8 @@ Status TextHead::read_config(const std::string& folder) {
   const auto known = std::find_if(std::begin(kTasks), std::end(kTasks),
                                   [&](HeadTask one) { return name_of(one) == task; });
   if (known == std::end(kTasks)) {
-    return Error{Code::kUnsupported,
-                 path + ": qiao.task is \"" + task + "\"; a head can classify, tag or regress"};
+    return Error{Code::kUnsupported, path + ": qiao.task is \"" + task +
+                                         "\"; classify, tag, regress and heads can be read"};
   }
   task_ = *known;
   pooling_ = json_string(ours, "pooling").value_or("");
@@ -128,6 +165,7 @@ Status TextHead::read_config(const std::string& folder) {
 Status TextHead::read_labels(const std::string& folder) {
   const std::string path = folder + "/labels.json";
   QIAO_ASSIGN(const Json json, read_json(path));
+  if (task_ == HeadTask::kHeads) return read_parts(json, path);
   std::set<std::string> seen;
   for (const Json& item : json) {
     if (!item.is_string() || !seen.insert(item.get<std::string>()).second) {
@@ -143,6 +181,7 @@ Status TextHead::read_labels(const std::string& folder) {
     return corrupt(path + " is no list of 2 to " + std::to_string(kLabelsMax) + " labels");
   }
   labels_ = names_;
+  whole_.end = names_.size();
   if (task_ == HeadTask::kClassify) return {};
   std::set<std::string> kinds;
   for (const std::string& name : names_) {
@@ -151,6 +190,30 @@ Status TextHead::read_labels(const std::string& folder) {
   }
   if (!seen.contains("O")) return corrupt(path + ": the tag O is missing");
   labels_.assign(kinds.begin(), kinds.end());
+  return {};
+}
+
+Status TextHead::read_parts(const Json& json, const std::string& path) {
+  if (!json.is_object() || json.empty()) {
+    return corrupt(path + ": an object is needed, a list of labels for each head");
+  }
+  for (const auto& [name, labels] : json.items()) {
+    Part part{name, names_.size()};
+    std::set<std::string> seen;
+    for (const Json& label : labels) {
+      if (!label.is_string() || !seen.insert(label.get<std::string>()).second) {
+        return corrupt(path + ": the head \"" + name + "\" needs a list of different names");
+      }
+      names_.push_back(label.get<std::string>());
+    }
+    part.end = names_.size();
+    if (!labels.is_array() || seen.size() < 2 || names_.size() > kLabelsMax) {
+      return corrupt(path + ": the head \"" + name +
+                     "\" needs a list of 2 labels or more, and all together have at most " +
+                     std::to_string(kLabelsMax));
+    }
+    parts_.push_back(std::move(part));
+  }
   return {};
 }
 
@@ -192,12 +255,15 @@ void TextHead::add_scores(std::span<const float> vector, std::vector<float>& sco
   }
 }
 
-std::vector<Scored> TextHead::best_labels(const std::vector<float>& scores) const {
-  const double greatest = *std::max_element(scores.begin(), scores.end());
+std::vector<Scored> TextHead::best_labels(const std::vector<float>& scores,
+                                          const Part& part) const {
+  const double greatest =
+      *std::max_element(scores.begin() + static_cast<std::ptrdiff_t>(part.begin),
+                        scores.begin() + static_cast<std::ptrdiff_t>(part.end));
   std::vector<Scored> all;
   double sum = 0;
-  for (std::size_t i = 0; i < scores.size(); ++i) {
-    const double share = std::exp((scores[i] - greatest) / temperature_);
+  for (std::size_t i = part.begin; i < part.end; ++i) {
+    const double share = std::exp((scores[i] - greatest) / part.temperature);
     sum += share;
     all.push_back({names_[i], share});
   }
@@ -221,8 +287,13 @@ Result<HeadAnswer> TextHead::answer(std::string_view text, const model::Encoded&
   if (!std::all_of(scores.begin(), scores.end(), [](float x) { return std::isfinite(x); })) {
     return Error{Code::kModelFailed, "the encoder computed what is no number"};
   }
-  if (task_ == HeadTask::kClassify) return HeadAnswer{best_labels(scores), {}};
+  if (task_ == HeadTask::kClassify) return HeadAnswer{best_labels(scores, whole_), {}};
   if (task_ == HeadTask::kRegress) return HeadAnswer{{}, {}, scores.front()};
+  if (task_ == HeadTask::kHeads) {
+    HeadAnswer answer;
+    for (const Part& part : parts_) answer.heads.push_back({part.name, best_labels(scores, part)});
+    return answer;
+  }
   const std::vector<std::size_t> offsets = offsets_of(text);
   const float* transitions = transitions_.empty() ? nullptr : transitions_.data();
   const auto tags =

@@ -99,6 +99,58 @@ TEST(TextHead, ANumberHasOneName) {
   EXPECT_NE(read(folder / "b").error().message.find("labels.json"), std::string::npos);
 }
 
+const TinyBundle kDesk{{},
+                       {{"money", "refund angry"}, {"parcel", "order"}, {"thanks", "calm"}},
+                       "heads",
+                       8,
+                       {{"calibration", {{"heads", {{"mood", {{"temperature", 4}}}}}}}},
+                       {{"intent", {"order", "refund"}}, {"mood", {"angry", "calm"}}}};
+
+TEST(TextHead, SeveralHeadsHaveChancesOfTheirOwn) {
+  const TempFolder folder;
+  write_tiny_bundle(folder / "b", kDesk);
+  const auto head = read(folder / "b");
+  ASSERT_TRUE(head) << head.error().message;
+  EXPECT_EQ(head->pooling(), "mean");
+  EXPECT_TRUE(head->labels().empty());
+  ASSERT_NE(head->part("mood"), nullptr);
+  EXPECT_EQ(head->labels_of(*head->part("mood")), (std::vector<std::string>{"angry", "calm"}));
+  EXPECT_EQ(head->part("topic"), nullptr);
+  std::vector<float> vector(head->width(), 0);
+  vector[0] = 0.5F;  // "money": 4 for each of its labels
+  const auto answer = head->answer("money", head->encode("money"), vector);
+  ASSERT_TRUE(answer) << answer.error().message;
+  ASSERT_EQ(answer->heads.size(), 2U);
+  EXPECT_TRUE(answer->labels.empty());
+  EXPECT_EQ(answer->heads[0].labels.front().label, "refund");
+  EXPECT_NEAR(answer->heads[0].labels.front().score, 1 / (1 + std::exp(-4.0)), 1e-6);
+  const HeadLabels* mood = answer->head("mood");
+  ASSERT_NE(mood, nullptr);
+  EXPECT_EQ(mood->labels.front().label, "angry");
+  EXPECT_NEAR(mood->labels.front().score, 1 / (1 + std::exp(-1.0)), 1e-6);
+}
+
+TEST(TextHead, NamesTheHeadThatIsWrong) {
+  for (const auto& [text, fault] :
+       {std::pair{R"(["order","refund"])", "an object is needed"},
+        {R"({"intent":["order"],"mood":["angry","calm","x"]})", "\"intent\""},
+        {R"({"intent":["order","refund"],"mood":["angry","angry"]})", "\"mood\""},
+        {R"({"intent":["order","refund"],"mood":["angry","calm","x"]})", "do not fit"}}) {
+    const TempFolder folder;
+    write_tiny_bundle(folder / "b", kDesk);
+    folder.write("b/labels.json", text);
+    const auto head = read(folder / "b");
+    ASSERT_FALSE(head) << text;
+    EXPECT_EQ(head.error().code, Code::kCorrupt);
+    EXPECT_NE(head.error().message.find(fault), std::string::npos) << head.error().message;
+  }
+  const TempFolder folder;
+  TinyBundle bundle = kDesk;
+  bundle.card["calibration"]["heads"]["mood"]["temperature"] = 0;
+  write_tiny_bundle(folder / "b", bundle);
+  EXPECT_NE(read(folder / "b").error().message.find("temperature"), std::string::npos);
+}
+
 TEST(TextHead, RefusesVectorsThatDoNotFit) {
   const TempFolder folder;
   write_tiny_bundle(folder / "b", kIntents);

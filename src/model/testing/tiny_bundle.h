@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <map>
+#include <sstream>
 #include <string>
 #include <vector>
 
@@ -23,6 +24,9 @@ struct TinyBundle {
   std::string task = "classify";
   double confidence = 8;  // how far the label of a word is ahead
   Json card = Json::object();
+  // Of several, instead of `labels`, which then differ between them all; a word leads to one label
+  // of each or of some, with blanks between them.
+  std::map<std::string, std::vector<std::string>> heads = {};
 };
 
 inline constexpr std::size_t kTinyWidth = 16;
@@ -84,14 +88,19 @@ inline void write_tiny_bundle(const std::string& folder, const TinyBundle& bundl
   const std::size_t controls = pieces.size();
   for (const auto& [word, label] : bundle.words) pieces.push_back(word);
   TinyEncoder tensors = tiny_encoder_tensors(pieces.size());
-  const auto labels = static_cast<std::int64_t>(bundle.labels.size());
+  std::vector<std::string> names = bundle.labels;
+  for (const auto& [head, own] : bundle.heads) names.insert(names.end(), own.begin(), own.end());
+  const auto labels = static_cast<std::int64_t>(names.size());
   tensors.add("classifier.weight", {labels, kTinyWidth}, 0);
   for (std::size_t i = controls; i < pieces.size(); ++i) {
-    const auto label =
-        std::find(bundle.labels.begin(), bundle.labels.end(), bundle.words.at(pieces[i]));
-    ASSERT_NE(label, bundle.labels.end()) << pieces[i];
-    const auto row = static_cast<std::size_t>(label - bundle.labels.begin());
-    tensors.values.back()[row * kTinyWidth + i - controls] = static_cast<float>(bundle.confidence);
+    std::istringstream wanted(bundle.words.at(pieces[i]));
+    for (std::string name; wanted >> name;) {
+      const auto label = std::find(names.begin(), names.end(), name);
+      ASSERT_NE(label, names.end()) << pieces[i];
+      const auto row = static_cast<std::size_t>(label - names.begin());
+      tensors.values.back()[row * kTinyWidth + i - controls] =
+          static_cast<float>(bundle.confidence);
+    }
   }
   tensors.add("classifier.bias", {labels}, 0);
   std::vector<model::NamedValues> rows;
@@ -112,7 +121,7 @@ inline void write_tiny_bundle(const std::string& folder, const TinyBundle& bundl
   const std::pair<const char*, std::string> files[] = {
       {"config.json", dump_json(config)},
       {"tokenizer.json", model::tokenizer_json(*tokenizer)},
-      {"labels.json", dump_json(Json(bundle.labels))},
+      {"labels.json", dump_json(bundle.heads.empty() ? Json(bundle.labels) : Json(bundle.heads))},
       {"card.json", dump_json(bundle.card)}};
   for (const auto& [name, text] : files) {
     ASSERT_TRUE(write_file_atomic(disk, folder + "/" + name, text)) << name;
