@@ -83,7 +83,8 @@ Result<std::vector<HeadSpec>> FlowEngine::Impl::find_heads() const {
                        "; `qiao model promote " + head.bundle + " FOLDER` installs one");
     }
     QIAO_TRY(check_head(config_, head, found->second->current()->head()));
-    heads.push_back({head.name, found->second, head.labels, services_.recall == nullptr});
+    heads.push_back(
+        {head.name, found->second, head.labels, services_.recall == nullptr, head.head});
   }
   return heads;
 }

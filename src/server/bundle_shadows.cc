@@ -12,11 +12,20 @@
 namespace qiao::server {
 namespace {
 
+// Of several heads "head=label".
+std::vector<std::string> all_labels(const TextHead& head) {
+  std::vector<std::string> all = head.labels();
+  for (const TextHead::Part& part : head.parts()) {
+    for (const std::string& label : head.labels_of(part)) all.push_back(part.name + "=" + label);
+  }
+  return all;
+}
+
 // Labels of `head` that `other` lacks.
 Json labels_only_of(const TextHead& head, const TextHead& other) {
+  const std::vector<std::string> all = all_labels(other);
   Json only = Json::array();
-  for (const std::string& label : head.labels()) {
-    const auto& all = other.labels();
+  for (const std::string& label : all_labels(head)) {
     if (std::find(all.begin(), all.end(), label) != all.end()) continue;
     if (only.size() == Bundles::kLabelsTold) break;
     only.push_back(label);

@@ -28,6 +28,27 @@ Json figures_of(const Json& card) {
   return figures;
 }
 
+// A list, or of several heads an object of lists.
+Json labels_json(const TextHead& head) {
+  if (head.parts().empty()) return head.labels();
+  Json json = Json::object();
+  for (const TextHead::Part& part : head.parts()) json[part.name] = head.labels_of(part);
+  return json;
+}
+
+// Whether an answer has the `label` of a text, or of several heads each of its `labels`.
+bool is_told(const HeadAnswer& answer, const Json& row) {
+  if (answer.heads.empty()) {
+    const std::string given = answer.labels.empty() ? "" : answer.labels.front().label;
+    return given == json_string(row, "label").value_or("");
+  }
+  const Json labels = row.is_object() ? row.value("labels", Json()) : Json();
+  return std::all_of(answer.heads.begin(), answer.heads.end(), [&](const HeadLabels& head) {
+    const auto wanted = labels.find(head.name);
+    return wanted == labels.end() || *wanted == head.labels.front().label;
+  });
+}
+
 // How many of the card's own texts get the label that the card tells.
 Status try_card_texts(const Classifier& classifier) {
   const Json& card = classifier.head().card();
@@ -40,8 +61,7 @@ Status try_card_texts(const Classifier& classifier) {
     ++tried;
     QIAO_ASSIGN(const HeadAnswer answer,
                 judge_and_wait(classifier, json_string(row, "text").value_or("")));
-    const std::string given = answer.labels.empty() ? "" : answer.labels.front().label;
-    right += given == json_string(row, "label").value_or("") ? 1U : 0U;
+    right += is_told(answer, row) ? 1U : 0U;
   }
   if (static_cast<double>(right) >= Bundles::kSelfTestShare * static_cast<double>(tried)) return {};
   return Error{Code::kPrecondition, "the bundle " + classifier.id() + " answers " +
@@ -160,7 +180,7 @@ Json Bundles::put_in(const std::string& name, std::shared_ptr<const Classifier> 
                {"version", next->version()},
                {"before", before},
                {"task", name_of(next->head().task())},
-               {"labels", next->head().labels()},
+               {"labels", labels_json(next->head())},
                {"served", slots_.contains(name)}};
   const auto slot = slots_.find(name);
   if (slot != slots_.end()) {
@@ -183,7 +203,7 @@ Json Bundles::list() const {
     const ModelInfo info = classifier->info();
     const TextHead& head = classifier->head();
     Json bundle = {{"version", classifier->version()},
-                   {"labels", head.labels()},
+                   {"labels", labels_json(head)},
                    {"figures", figures_of(head.card())}};
     if (const auto shadow = slot->shadow()) bundle["shadow"] = shadow->version();
     list.push_back({{"name", name},

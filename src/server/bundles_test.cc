@@ -187,6 +187,48 @@ TEST_F(BundlesTest, WhatDoesNotFitIsRefusedAndTheOldOneStays) {
   EXPECT_EQ(read_bundle_state(at("models"), "intents")->current(), old_);
 }
 
+TEST_F(BundlesTest, ABundleOfSeveralHeadsIsServedShadowedAndTakenBack) {
+  start();
+  TinyBundle both{{}, {{"money", "refund angry"}, {"box", "order calm"}}, "heads"};
+  both.heads = {{"intent", {"order", "refund"}}, {"mood", {"angry", "calm"}}};
+  TinyBundle meek = both;
+  meek.words["money"] = "refund calm";
+  TinyBundle liar = both;
+  liar.card = {{"self_test", {{{"text", "money"}, {"labels", {{"mood", "calm"}}}}}}};
+  both.card = {{"self_test", {{{"text", "money"}, {"labels", {{"mood", "angry"}}}}}}};
+  write_tiny_bundle(at("both"), both);
+  write_tiny_bundle(at("meek"), meek);
+  write_tiny_bundle(at("liar"), liar);
+  const FetchResponse promoted = promote(at("both"));
+  ASSERT_EQ(promoted.status, 200) << promoted.body;
+  const Json done = parse_json(promoted.body).value();
+  EXPECT_EQ(done["labels"], Json(both.heads));
+  EXPECT_EQ(done["task"], "heads");
+  EXPECT_EQ(ask("GET", "/v1/status")["models"][0]["bundle"]["labels"], Json(both.heads));
+  ASSERT_EQ(shadow(at("meek")).status, 200);
+  say("m1", "money");
+  EXPECT_EQ(route_of(why("m1")), "refunds");
+  EXPECT_EQ(judge_of(why("m1")), "intents@" + done["version"].get<std::string>());
+  const Json pair = compared(1)["disagreements"][0];
+  EXPECT_EQ(pair["current"], "mood=angry");
+  EXPECT_EQ(pair["candidate"], "mood=calm");
+
+  TinyBundle moods{{}, {{"money", "angry"}}, "heads"};
+  moods.heads = {{"mood", {"angry", "calm"}}};
+  write_tiny_bundle(at("moods"), moods);
+  const FetchResponse lacks = promote(at("moods"));
+  EXPECT_EQ(lacks.status, 412);
+  EXPECT_THAT(parse_json(lacks.body).value_or(Json())["error"].dump(),
+              HasSubstr("needs the head \\\"intent\\\"; the bundle intents has the heads: mood"));
+  const Json other = parse_json(shadow(at("moods")).body).value();
+  EXPECT_EQ(other["labels_only_current"], (Json{"intent=order", "intent=refund"}));
+  EXPECT_THAT(other["unfit"].get<std::string>(), HasSubstr("needs the head"));
+  EXPECT_THAT(promote(at("liar")).body, HasSubstr("0 of the 1 texts"));
+  EXPECT_EQ(ask("POST", "/v1/models/intents/rollback")["version"], old_);
+  say("m2", "money");
+  EXPECT_EQ(judge_of(why("m2")), "intents@" + old_);
+}
+
 // While versions go back and forth, every message is decided as a whole by one of them.
 TEST_F(BundlesTest, NoMessageIsLostOrMisroutedWhileVersionsChange) {
   start();

@@ -2,12 +2,41 @@
 #include "understand/comparison.h"
 
 #include <algorithm>
+#include <optional>
 
 namespace qiao {
 namespace {
 
 std::string best_label(const HeadAnswer& answer) {
   return answer.labels.empty() ? "" : answer.labels.front().label;
+}
+
+std::string best_label(const HeadLabels& head) {
+  return head.name + "=" + head.labels.front().label;
+}
+
+// The mean confidence of the best labels; none where there are no labels.
+std::optional<double> confidence_of(const HeadAnswer& answer) {
+  if (!answer.labels.empty()) return answer.labels.front().score;
+  if (answer.heads.empty()) return std::nullopt;
+  double sum = 0;
+  for (const HeadLabels& head : answer.heads) sum += head.labels.front().score;
+  return sum / static_cast<double>(answer.heads.size());
+}
+
+using LabelPair = std::pair<std::string, std::string>;
+
+// Heads that say other labels, or that only one of both has.
+void add_head_differences(const HeadAnswer& current, const HeadAnswer& candidate,
+                          std::vector<LabelPair>& out) {
+  for (const HeadLabels& one : current.heads) {
+    const HeadLabels* other = candidate.head(one.name);
+    LabelPair labels{best_label(one), other == nullptr ? "" : best_label(*other)};
+    if (labels.first != labels.second) out.push_back(std::move(labels));
+  }
+  for (const HeadLabels& one : candidate.heads) {
+    if (current.head(one.name) == nullptr) out.emplace_back("", best_label(one));
+  }
 }
 
 bool is_same(const Entity& a, const Entity& b) {
@@ -73,6 +102,7 @@ std::vector<Comparison::LabelPair> Comparison::differences(const HeadAnswer& cur
   std::vector<LabelPair> out;
   LabelPair labels{best_label(current), best_label(candidate)};
   if (labels.first != labels.second) out.push_back(std::move(labels));
+  add_head_differences(current, candidate, out);
   for (const Entity& one : current.entities) {
     const Entity* other = overlapping(candidate.entities, one);
     if (other != nullptr && is_same(*other, one)) continue;
@@ -93,8 +123,8 @@ Json Comparison::figures_of(const Side& side) {
 }
 
 void Comparison::add_to(Side& side, const TimedAnswer& said) const {
-  if (!said.answer.labels.empty()) {
-    side.confidence += said.answer.labels.front().score;
+  if (const auto confidence = confidence_of(said.answer)) {
+    side.confidence += *confidence;
     ++side.labelled;
   }
   if (side.times_ms.size() < kTimesMax) {

@@ -29,7 +29,8 @@ class Comparison {
   static constexpr std::size_t kPairsTold = 20;
   static constexpr std::size_t kTimesMax = 1'000;
 
-  // True when both said the same: the same best label, and the same entities in the same places.
+  // True when both said the same: the same best label (of each head), and the same entities in the
+  // same places.
   bool add(const std::string& message_id, const TimedAnswer& current, const TimedAnswer& candidate);
 
   // compared, agreed, agreement; confidence, p50_ms and p99_ms of `current` and of `candidate`;
@@ -43,7 +44,8 @@ class Comparison {
     std::uint64_t labelled = 0;
     std::vector<double> times_ms;  // a ring
   };
-  // What the current version says, and the candidate in its place; "": nothing.
+  // What the current version says, and the candidate in its place; "": nothing. Of several heads
+  // "head=label".
   using LabelPair = std::pair<std::string, std::string>;
   struct Disagreement {
     std::uint64_t count = 0;

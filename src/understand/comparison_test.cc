@@ -48,6 +48,26 @@ TEST(Comparison, CountsEqualLabelsAndTellsPairsMostFrequentFirst) {
   EXPECT_EQ(figures["disagreements_left_out"], 0);
 }
 
+TEST(Comparison, SeveralHeadsAreComparedEachWithItsOwn) {
+  const auto heads = [](const std::string& intent, const std::string& mood) {
+    TimedAnswer said;
+    said.answer.heads = {{"intent", {{intent, 0.9}}}, {"mood", {{mood, 0.5}}}};
+    return said;
+  };
+  Comparison comparison;
+  EXPECT_TRUE(comparison.add("m1", heads("refund", "calm"), heads("refund", "calm")));
+  EXPECT_FALSE(comparison.add("m2", heads("refund", "calm"), heads("refund", "angry")));
+  TimedAnswer one = heads("refund", "calm");
+  one.answer.heads.pop_back();
+  EXPECT_FALSE(comparison.add("m3", one, heads("refund", "calm")));
+  const Json figures = comparison.figures();
+  EXPECT_NEAR(figures["candidate"]["confidence"].get<double>(), 0.7, 1e-9);
+  const Json pairs = {
+      {{"current", ""}, {"candidate", "mood=calm"}, {"count", 1}, {"message", "m3"}},
+      {{"current", "mood=calm"}, {"candidate", "mood=angry"}, {"count", 1}, {"message", "m2"}}};
+  EXPECT_EQ(figures["disagreements"], pairs);
+}
+
 TEST(Comparison, EntitiesAreTheSameInTheSamePlacesOnly) {
   Comparison comparison;
   EXPECT_TRUE(comparison.add("m1", entities({entity("LOC", 0, 5), entity("PER", 7, 9)}),

@@ -7,25 +7,34 @@
 #include <utility>
 
 namespace qiao {
+
+// The heads without their bundles, for what is under way: a bundle must not end on the thread of
+// its own encoder.
+struct HeadPlan {
+  std::vector<HeadSpec> heads;
+  std::vector<std::size_t> question_of;  // of each head: whose answer counts
+};
+
 namespace {
 
 // The answers about one message, gathered as they come.
 class Gathering {
  public:
-  Gathering(std::shared_ptr<const std::vector<HeadSpec>> heads, TrainedHeads::OnAnnotated done)
-      : heads_(std::move(heads)),
+  Gathering(std::shared_ptr<const HeadPlan> plan, std::size_t questions,
+            TrainedHeads::OnAnnotated done)
+      : plan_(std::move(plan)),
         done_(std::move(done)),
-        judged_(heads_->size()),
-        awaited_(heads_->size() + 1) {}
+        judged_(questions),
+        awaited_(questions + 1) {}
 
   void take(Annotations annotations) {
     std::unique_lock lock(mutex_);
     annotations_ = std::move(annotations);
     finish_one(std::move(lock));
   }
-  void take(std::size_t head, Result<Judged> judged) {
+  void take(std::size_t question, Result<Judged> judged) {
     std::unique_lock lock(mutex_);
-    judged_[head] = std::move(judged);
+    judged_[question] = std::move(judged);
     finish_one(std::move(lock));
   }
 
@@ -33,13 +42,13 @@ class Gathering {
   void finish_one(std::unique_lock<std::mutex> lock) {
     if (--awaited_ > 0) return;
     lock.unlock();  // the last one: nobody else comes
-    for (std::size_t i = 0; i < judged_.size(); ++i) {
-      apply_head((*heads_)[i], *judged_[i], annotations_);
+    for (std::size_t i = 0; i < plan_->heads.size(); ++i) {
+      apply_head(plan_->heads[i], *judged_[plan_->question_of[i]], annotations_);
     }
     done_(std::move(annotations_));
   }
 
-  const std::shared_ptr<const std::vector<HeadSpec>> heads_;
+  const std::shared_ptr<const HeadPlan> plan_;
   const TrainedHeads::OnAnnotated done_;
   std::mutex mutex_;
   Annotations annotations_;
@@ -62,6 +71,13 @@ std::vector<Scored> named(const HeadSpec& head, const std::vector<Scored>& label
     }
   }
   return out;
+}
+
+// What the bundle says to this head. Nullptr: it has several, and not this one.
+const std::vector<Scored>* labels_for(const HeadSpec& head, const HeadAnswer& answer) {
+  if (answer.heads.empty()) return &answer.labels;
+  const HeadLabels* said = answer.head(head_in_bundle(head.name, head.head));
+  return said == nullptr ? nullptr : &said->labels;
 }
 
 void sort_best_first(std::vector<Scored>& scores) {
@@ -97,14 +113,15 @@ void add_entities(const HeadSpec& head, const std::vector<Entity>& found,
 }  // namespace
 
 void apply_head(const HeadSpec& head, const Result<Judged>& judged, Annotations& annotations) {
-  if (!judged) {
+  const std::vector<Scored>* said = judged ? labels_for(head, judged->answer) : nullptr;
+  if (said == nullptr) {
     annotations.missing.push_back(head.name);
     return;
   }
   annotations.bundles[head.name] = judged->id;
   add_entities(head, judged->answer.entities, annotations.entities);
-  if (judged->answer.labels.empty()) return;
-  std::vector<Scored> labels = named(head, judged->answer.labels);
+  if (said->empty()) return;
+  std::vector<Scored> labels = named(head, *said);
   sort_best_first(labels);
   if (head.name == kIntentHead) {
     add_intents(std::move(labels), annotations.intents);
@@ -116,18 +133,26 @@ void apply_head(const HeadSpec& head, const Result<Judged>& judged, Annotations&
   }
 }
 
-TrainedHeads::TrainedHeads(std::vector<HeadSpec> heads) : heads_(std::move(heads)) {
-  std::vector<HeadSpec> names = heads_;
-  for (HeadSpec& name : names) name.bundle.reset();
-  names_ = std::make_shared<const std::vector<HeadSpec>>(std::move(names));
+TrainedHeads::TrainedHeads(std::vector<HeadSpec> heads) {
+  HeadPlan plan;
+  for (HeadSpec& head : heads) {
+    const auto same =
+        std::find_if(questions_.begin(), questions_.end(),
+                     [&](const Question& question) { return question.bundle == head.bundle; });
+    plan.question_of.push_back(static_cast<std::size_t>(same - questions_.begin()));
+    if (same == questions_.end()) questions_.push_back({std::move(head.bundle), head.live});
+    head.bundle.reset();
+  }
+  plan.heads = std::move(heads);
+  plan_ = std::make_shared<const HeadPlan>(std::move(plan));
 }
 
 TrainedHeads::OnAnnotated TrainedHeads::ask(const AskedText& asked, OnAnnotated done) const {
-  if (heads_.empty()) return done;
-  const auto gathering = std::make_shared<Gathering>(names_, std::move(done));
-  for (std::size_t i = 0; i < heads_.size(); ++i) {
-    heads_[i].bundle->judge(
-        {asked.text, heads_[i].live ? asked.message_id : ""},
+  if (questions_.empty()) return done;
+  const auto gathering = std::make_shared<Gathering>(plan_, questions_.size(), std::move(done));
+  for (std::size_t i = 0; i < questions_.size(); ++i) {
+    questions_[i].bundle->judge(
+        {asked.text, questions_[i].live ? asked.message_id : ""},
         [gathering, i](Result<Judged> judged) { gathering->take(i, std::move(judged)); });
   }
   return [gathering](Annotations annotations) { gathering->take(std::move(annotations)); };

@@ -71,6 +71,31 @@ TEST_F(TrainedHeadsTest, SentimentAndOthersByTheFlowsNames) {
   EXPECT_EQ(to_json(seen)["bundles"]["topic"], "intents@v1");
 }
 
+// Three heads of a flow by one bundle of two: one pass of the encoder answers them all.
+TEST_F(TrainedHeadsTest, SeveralHeadsOfABundleShareAPass) {
+  const TinyBundle desk{{},
+                        {{"money", "refund angry"}, {"parcel", "order calm"}},
+                        "heads",
+                        8,
+                        Json::object(),
+                        {{"intent", {"order", "refund"}}, {"mood", {"angry", "calm"}}}};
+  std::shared_ptr<FakeHeadEncoder> encoder;
+  const auto slot = std::make_shared<BundleSlot>("desk", load(desk, "v1", &encoder));
+  const Annotations seen = annotate({{"intent", slot, {}},
+                                     {"sentiment", slot, {{"angry", "negative"}}, true, "mood"},
+                                     {"temper", slot, {}, true, "mood"}},
+                                    "money");
+  EXPECT_EQ(encoder->passes(), 1);
+  EXPECT_EQ(seen.intents.front().label, "refund");
+  EXPECT_EQ(seen.sentiment, "negative");
+  EXPECT_EQ(seen.heads.at("temper").front().label, "angry");
+  EXPECT_GT(seen.heads.at("temper").front().score, 0.8);
+  EXPECT_EQ(seen.bundles.size(), 3U);
+  encoder->fail(true);
+  const Annotations failed = annotate({{"intent", slot, {}}, {"mood", slot, {}}}, "money");
+  EXPECT_THAT(failed.missing, ::testing::IsSupersetOf({"intent", "mood"}));
+}
+
 TEST_F(TrainedHeadsTest, ATaggerFindsEntities) {
   const TinyBundle places{{"O", "B-LOC", "I-LOC"}, {{"in", "O"}, {"paris", "B-LOC"}}, "tag"};
   const auto slot = std::make_shared<BundleSlot>("places", load(places, "v1"));

@@ -129,6 +129,7 @@ Json to_json(const FlowConfig& config) {
   }
   for (const HeadConfig& head : config.heads) {
     json["heads"].push_back({{"name", head.name}, {"bundle", head.bundle}});
+    if (!head.head.empty()) json["heads"].back()["head"] = head.head;
   }
   json["thresholds"] = {{"semantic", config.routes.threshold}, {"margin", config.routes.margin}};
   json["knowledge"] = {{"entries", config.knowledge.entries.size()},

@@ -55,6 +55,7 @@ struct HeadConfig {
   std::string name;                           // "intent", "sentiment", or as `when` asks for it
   std::string bundle;                         // `qiao model promote` installs it under this name
   std::map<std::string, std::string> labels;  // the bundle's label → this flow's
+  std::string head = {};                      // of a bundle with several; "": the one called `name`
 };
 
 struct KnowledgeConfig {

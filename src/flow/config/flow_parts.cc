@@ -101,6 +101,7 @@ HeadConfig PartReader::head(const YamlNode& node) {
   CheckedReader reader(node, faults);
   head.name = reader.text("name");
   head.bundle = reader.text("bundle");
+  head.head = reader.text("head");
   const YamlNode* labels = reader.get_node("labels");
   if (labels != nullptr && is_map(*labels, "labels", faults)) {
     for (const auto& [label, own] : labels->entries) head.labels[label] = own.scalar;

@@ -42,9 +42,11 @@ std::vector<Need> needs_of(const FlowConfig& flow, const HeadConfig& head) {
   return needs;
 }
 
+// Of the head that the flow means, by the flow's names.
 std::set<std::string> labels_of(const HeadConfig& head, const TextHead& bundle) {
+  const TextHead::Part* part = bundle.part(head_in_bundle(head.name, head.head));
   std::set<std::string> labels;
-  for (const std::string& label : bundle.labels()) {
+  for (const std::string& label : part == nullptr ? bundle.labels() : bundle.labels_of(*part)) {
     const auto renamed = head.labels.find(label);
     labels.insert(renamed == head.labels.end() ? label : renamed->second);
   }
@@ -61,10 +63,28 @@ std::string listed(const std::set<std::string>& labels) {
   return out;
 }
 
+// Whether the bundle has the head that the flow means.
+Status check_part(const HeadConfig& head, const TextHead& bundle, const std::string& where) {
+  if (bundle.parts().empty()) {
+    if (head.head.empty()) return {};
+    return Error{Code::kPrecondition, where + " needs the head \"" + head.head +
+                                          "\" of the bundle " + head.bundle +
+                                          ", which has one head only: leave `head` away"};
+  }
+  const std::string& wanted = head_in_bundle(head.name, head.head);
+  if (bundle.part(wanted) != nullptr) return {};
+  std::set<std::string> has;
+  for (const TextHead::Part& part : bundle.parts()) has.insert(part.name);
+  return Error{Code::kPrecondition, where + " needs the head \"" + wanted + "\"; the bundle " +
+                                        head.bundle + " has the heads: " + listed(has) +
+                                        " (`head: NAME` says which is meant)"};
+}
+
 }  // namespace
 
 Status check_head(const FlowConfig& flow, const HeadConfig& head, const TextHead& bundle) {
   const std::string where = "flow " + flow.name + ": head " + head.name;
+  QIAO_TRY(check_part(head, bundle, where));
   const std::set<std::string> labels = labels_of(head, bundle);
   const bool tags = bundle.task() == HeadTask::kTag;
   const std::vector<Need> needs = needs_of(flow, head);
@@ -85,8 +105,10 @@ Status check_head(const FlowConfig& flow, const HeadConfig& head, const TextHead
         (faults.empty() ? "" : "; ") + ("\"" + label + "\" is no sentiment: name it in `labels`");
   }
   if (faults.empty()) return {};
-  return Error{Code::kPrecondition,
-               where + ": " + faults + "; the bundle " + head.bundle + " has: " + listed(labels)};
+  const std::string part =
+      bundle.parts().empty() ? "" : ", head " + head_in_bundle(head.name, head.head) + ",";
+  return Error{Code::kPrecondition, where + ": " + faults + "; the bundle " + head.bundle + part +
+                                        " has: " + listed(labels)};
 }
 
 }  // namespace qiao

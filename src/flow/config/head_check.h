@@ -8,8 +8,9 @@
 namespace qiao {
 
 // Whether a bundle can stand behind a head of the flow: every label that the flow's routes and its
-// end ask of the head is one the bundle can give. The Error (precondition) names each route with
-// the label it needs, and what the bundle has. Pure.
+// end ask of the head is one the bundle can give; of a bundle with several heads, the one that the
+// flow means. The Error (precondition) names each route with the label it needs, and what the
+// bundle has. Pure.
 Status check_head(const FlowConfig& flow, const HeadConfig& head, const TextHead& bundle);
 
 }  // namespace qiao

@@ -89,6 +89,32 @@ TEST(HeadCheck, ASentimentHasItsThreeNames) {
   EXPECT_TRUE(check_head(config, config.heads[0], head_of(kIntents)));
 }
 
+const TinyBundle kBoth{
+    {},
+    {{"money", "refund angry"}, {"parcel", "order calm"}, {"goal", "a calm"}},
+    "heads",
+    8,
+    Json::object(),
+    {{"intent", {"order", "refund"}}, {"mood", {"angry", "calm"}}, {"topic", {"a", "b"}}}};
+
+TEST(HeadCheck, ABundleOfSeveralHasTheHeadThatIsMeant) {
+  FlowConfig config = desk();
+  const TextHead both = head_of(kBoth);
+  EXPECT_TRUE(check_head(config, config.heads[0], both));
+  EXPECT_TRUE(check_head(config, config.heads[1], both));
+  config.heads[1].head = "mood";
+  EXPECT_THAT(check_head(config, config.heads[1], both).error().message,
+              HasSubstr("route games needs \"sports\"; the bundle topics, head mood, has: angry"));
+  config.heads[1].head = "urgency";
+  const Status lacks = check_head(config, config.heads[1], both);
+  EXPECT_EQ(lacks.error().code, Code::kPrecondition);
+  EXPECT_THAT(lacks.error().message,
+              HasSubstr("head topic needs the head \"urgency\"; the bundle topics has the heads: "
+                        "intent, mood, topic"));
+  EXPECT_THAT(check_head(config, config.heads[1], head_of(kTopics)).error().message,
+              HasSubstr("has one head only"));
+}
+
 TEST(HeadCheck, FaultsOfTheFlowFile) {
   for (const auto& [heads, fault] :
        {std::pair{"{ name: intent }", "bundle: NAME"},
@@ -130,6 +156,43 @@ TEST_F(HeadsInAFlow, RoutesByWhatTheyWereTrainedFor) {
   EXPECT_THAT(json_string(rig_.events("decision").at(0), "reason").value_or(""),
               HasSubstr("intent=refund score 0.9"));
   EXPECT_EQ(rig_.events("understood").at(0)["bundles"]["intent"], "intents@v1");
+}
+
+constexpr const char* kMoods = R"(flow: f
+understand:
+  heads:
+    - { name: intent, bundle: both }
+    - { name: temper, bundle: both, head: mood }
+routes:
+  - { name: care, when: { temper: angry, score: ">= 0.8" }, to: agent.care }
+  - { name: orders, when: { intent: order, score: ">= 0.8" }, to: agent.orders }
+  - { name: rest, otherwise: true, to: agent.rest }
+agents:
+  care: { kind: template, template: { zh: 抱歉, en: Sorry. } }
+  orders: { kind: template, template: { zh: 订单, en: Orders. } }
+  rest: { kind: template, template: { zh: 其他, en: Rest. } }
+)";
+
+// One bundle of several heads behind two of the flow's: one pass, both in the record.
+TEST(HeadsOfOneBundle, RouteByEachAndShareAPass) {
+  const auto encoder = std::make_shared<testing::FakeHeadEncoder>(false);
+  const BundleSet bundles{
+      {"both", std::make_shared<BundleSlot>("both", std::make_shared<const Classifier>(
+                                                        "both", "v1", head_of(kBoth), encoder))}};
+  FlowRig rig{kMoods};
+  rig.bundles = &bundles;
+  rig.start();
+  rig.say("money");
+  rig.say("parcel");
+  rig.say("goal");
+  EXPECT_THAT(rig.replies(), ElementsAre("Sorry.", "Orders.", "Rest."));
+  EXPECT_EQ(encoder->passes(), 3);
+  const Json understood = rig.events("understood").at(0);
+  EXPECT_EQ(understood["bundles"]["temper"], "both@v1");
+  EXPECT_EQ(understood["intents"][0]["label"], "refund");
+  EXPECT_EQ(understood["heads"]["temper"][0]["label"], "angry");
+  EXPECT_THAT(json_string(rig.events("decision").at(0), "reason").value_or(""),
+              HasSubstr("temper=angry score 0.9"));
 }
 
 TEST_F(HeadsInAFlow, AMissingBundleIsNamedAtTheStart) {

@@ -33,6 +33,9 @@ class FakeHeadEncoder final : public Model {
     return held_.size();
   }
 
+  // How often it was asked.
+  [[nodiscard]] int passes() const { return passes_; }
+
   [[nodiscard]] ModelInfo info() const override {
     ModelInfo info;
     info.ready = true;
@@ -48,6 +51,7 @@ class FakeHeadEncoder final : public Model {
     on_done(internal("the encoder of a bundle takes tokens"));
   }
   void encode(std::vector<std::vector<std::int32_t>> tokens, OnEmbedded on_done) override {
+    ++passes_;
     if (!hold_) return on_done(answer(tokens));
     const std::lock_guard lock(mutex_);
     held_.emplace_back(std::move(tokens), std::move(on_done));
@@ -75,6 +79,7 @@ class FakeHeadEncoder final : public Model {
   const bool of_tokens_;
   std::atomic<bool> hold_{false};
   std::atomic<bool> fail_{false};
+  std::atomic<int> passes_{0};
   mutable std::mutex mutex_;  // of held_
   std::vector<std::pair<std::vector<std::vector<std::int32_t>>, OnEmbedded>> held_;
 };
