@@ -12,6 +12,9 @@ namespace {
 constexpr double kLeaveGameScore = 0.9;
 // A related entry takes the message from a semantic route when it is so much more alike.
 constexpr double kMoreAlike = 0.05;
+// A wrong end costs more than a goodbye that is answered: it asks for the score at which a message
+// most likely says the same in other words (understand/fusion.h), and leads all else by kMoreAlike.
+constexpr double kEndScore = 0.86;
 
 void take(Decision& decision, std::string tier, std::string route, std::string to,
           std::string reason) {
@@ -28,7 +31,7 @@ void apply_knowledge(const DecideInput& input, Decision& decision) {
   if (input.hits.empty()) return;
   const KnowledgeConfig& config = input.config.knowledge;
   const KnowledgeHit& best = input.hits.front();
-  const bool nothing_else = decision.out_of_scope || decision.to.empty();
+  const bool nothing_else = decision.out_of_scope || decision.tier == "reject";
   const bool rule = decision.tier == "rule" && !nothing_else;
   const double like = decision.scores.empty() ? 0 : decision.scores[0].score;
   const bool clearer = decision.tier == "semantic" && like > best.score;
@@ -79,16 +82,17 @@ void apply_game(const DecideInput& input, Conversation& conversation, Decision& 
   if (decision.to != agent) conversation.game.clear();
 }
 
-// How much the message is like examples that count for it: those of every semantic route, and of a
-// rule only when it takes the message.
+// How much the message is like what counts for it: the knowledge, the examples of every semantic
+// route, and those of a rule only when it takes the message.
 double most_alike(const DecideInput& input) {
   const Decision decision = route(input.message, input.seen, input.config.routes);
-  const double semantic = decision.scores.empty() ? 0 : decision.scores[0].score;
-  if (decision.tier != "rule") return semantic;
+  double best = input.hits.empty() ? 0 : input.hits.front().score;
+  if (!decision.scores.empty()) best = std::max(best, decision.scores[0].score);
+  if (decision.tier != "rule") return best;
   const auto& likes = input.seen.likes;
   const auto own = std::find_if(likes.begin(), likes.end(),
                                 [&](const Scored& like) { return like.label == decision.route; });
-  return own == likes.end() ? semantic : std::max(semantic, own->score);
+  return own == likes.end() ? best : std::max(best, own->score);
 }
 
 }  // namespace
@@ -107,8 +111,9 @@ bool wants_to_end(const DecideInput& input) {
   const EndConfig& end = input.config.end;
   const std::vector<Scored>& intents = input.seen.intents;
   if (!end.intent || intents.empty() || intents[0].label != *end.intent) return false;
-  const double needed = end.score > 0 ? end.score : input.config.routes.threshold;
-  return intents[0].score >= std::max(needed, most_alike(input));
+  const double needed = end.score > 0 ? end.score : kEndScore;
+  const double ahead = std::min(1.0, most_alike(input) + kMoreAlike);  // its very words score 1
+  return intents[0].score >= std::max(needed, ahead);
 }
 
 }  // namespace qiao::flow

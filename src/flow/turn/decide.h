@@ -26,8 +26,9 @@ struct DecideInput {
 // question asked, the game left, the count of unknown messages. No other effect.
 Decision decide(const DecideInput& input, Conversation& conversation);
 
-// Whether the message says that the conversation shall end, no less clearly than it is like the
-// examples of any semantic route, or of the rule that would take it.
+// Whether the message says that the conversation shall end: as clearly as `end.score` asks, and
+// more clearly than it is like any knowledge entry, the examples of any semantic route, or those
+// of the rule that would take it.
 bool wants_to_end(const DecideInput& input);
 
 }  // namespace qiao::flow

@@ -95,6 +95,14 @@ TEST_F(DecideTest, ARelatedEntryIsBetterThanNoRoute) {
   EXPECT_EQ(decide_now().to, "agent.returns");
 }
 
+// An intent that no rule takes is known, but answers nothing.
+TEST_F(DecideTest, ARelatedEntryIsBetterThanTheRouteForTheRest) {
+  config_.knowledge.to = "agent.returns";
+  seen_.intents = {{"bye", 0.7}};
+  hits_ = {{&entry_, 0.8, "how do I say goodbye to my account"}};
+  EXPECT_EQ(decide_now().route, "related");
+}
+
 TEST_F(DecideTest, ARuleComesBeforeARelatedEntryWhateverTheExamplesSay) {
   config_.knowledge.to = "agent.chain";
   hits_ = {{&entry_, 0.72, "how many days"}};
@@ -156,10 +164,14 @@ TEST_F(DecideTest, AGameIsLeftForARouteThatIsNamed) {
 }
 
 TEST_F(DecideTest, TheWishToEndMustBeTheClearest) {
-  seen_.intents = {{"bye", 0.8}};
+  seen_.intents = {{"bye", 0.88}};
   EXPECT_TRUE(ends_now());
   seen_.likes = {{"refund", 0.9}};
   EXPECT_FALSE(ends_now());
+  seen_.likes = {{"refund", 0.85}};  // about as clear is not the clearest
+  EXPECT_FALSE(ends_now());
+  seen_.likes = {{"refund", 0.8}};
+  EXPECT_TRUE(ends_now());
   seen_.likes.clear();
   config_.end.score = 0.9;
   EXPECT_FALSE(ends_now());
@@ -167,10 +179,33 @@ TEST_F(DecideTest, TheWishToEndMustBeTheClearest) {
   EXPECT_FALSE(ends_now());
 }
 
+// An end has a bar of its own: one that is wrong cannot be taken back.
+TEST_F(DecideTest, WhatOnlyRoughlySoundsLikeAGoodbyeEndsNothing) {
+  config_.routes.threshold = 0.62;
+  seen_.intents = {{"bye", 0.8}};
+  EXPECT_FALSE(ends_now());
+  config_.end.score = 0.75;
+  EXPECT_TRUE(ends_now());
+}
+
+TEST_F(DecideTest, AnEntryThatIsMoreAlikeHoldsTheEndUp) {
+  seen_.intents = {{"bye", 0.9}};
+  hits_ = {{&entry_, 0.93, "how do I say goodbye to my account"}};
+  EXPECT_FALSE(ends_now());
+  hits_ = {{&entry_, 0.7, "how do I say goodbye to my account"}};
+  EXPECT_TRUE(ends_now());
+}
+
+TEST_F(DecideTest, TheVeryWordsOfAGoodbyeEndWhateverIsNear) {
+  seen_.intents = {{"bye", 1.0}};
+  seen_.likes = {{"refund", 0.97}};
+  EXPECT_TRUE(ends_now());
+}
+
 // A rule with examples says what the message is only where its conditions hold.
 TEST_F(DecideTest, ExamplesOfARuleHoldTheEndUpOnlyWhereItHolds) {
   config_.routes.routes[1].like = {"when does it come"};  // `order`: with a number
-  seen_.intents = {{"bye", 0.8}};
+  seen_.intents = {{"bye", 0.88}};
   seen_.likes = {{"order", 0.9}, {"refund", 0.3}};
   EXPECT_TRUE(ends_now());
   sees_number();
