@@ -8,7 +8,8 @@
 namespace qiao::flow {
 namespace {
 
-// A running game is left only for a route that is named almost word for word.
+// A running game is left only for a route that is named almost word for word, or for a rule by its
+// words.
 constexpr double kLeaveGameScore = 0.9;
 // A related entry takes the message from a semantic route when it is so much more alike.
 constexpr double kMoreAlike = 0.05;
@@ -47,10 +48,17 @@ void apply_knowledge(const DecideInput& input, Decision& decision) {
   decision.threshold = needed;
 }
 
-bool is_entity_rule(const RouteTable& table, const std::string& name, const std::string& entity) {
+// The condition of the rule that takes the message, or null.
+const Condition* rule_of(const RouteTable& table, const Decision& decision) {
+  if (decision.tier != "rule") return nullptr;
   const auto found = std::find_if(table.routes.begin(), table.routes.end(),
-                                  [&](const Route& route) { return route.name == name; });
-  return found != table.routes.end() && found->when && found->when->entity == entity;
+                                  [&](const Route& route) { return route.name == decision.route; });
+  return found != table.routes.end() && found->when ? &*found->when : nullptr;
+}
+
+bool is_rule_of_words(const RouteTable& table, const Decision& decision) {
+  const Condition* rule = rule_of(table, decision);
+  return rule != nullptr && !rule->words.empty();
 }
 
 // The answer to a question goes to the agent that asked.
@@ -61,10 +69,8 @@ void apply_question(const DecideInput& input, const Asked& asked, Decision& deci
   });
   if (!answers || input.config.agent(asked.agent) == nullptr) return;
   // A rule goes first, but not one that holds only because the entity is there: we asked for it.
-  if (decision.tier == "rule" &&
-      !is_entity_rule(input.config.routes, decision.route, asked.entity)) {
-    return;
-  }
+  const Condition* rule = rule_of(input.config.routes, decision);
+  if (rule != nullptr && rule->entity != asked.entity) return;
   if (decision.to == "agent." + asked.agent) return;
   take(decision, "follow-up", asked.route, "agent." + asked.agent,
        "the " + asked.entity + " that " + asked.agent + " asked for");
@@ -72,8 +78,9 @@ void apply_question(const DecideInput& input, const Asked& asked, Decision& deci
 
 void apply_game(const DecideInput& input, Conversation& conversation, Decision& decision) {
   const std::string agent = "agent." + conversation.game;
-  const bool named = decision.tier == "semantic" && !decision.scores.empty() &&
-                     decision.scores[0].score >= kLeaveGameScore;
+  const bool named = is_rule_of_words(input.config.routes, decision) ||
+                     (decision.tier == "semantic" && !decision.scores.empty() &&
+                      decision.scores[0].score >= kLeaveGameScore);
   if (!named && input.config.agent(conversation.game) != nullptr) {
     return take(decision, "game", conversation.game_route, agent,
                 "the game " + conversation.game + " is running");
@@ -83,12 +90,13 @@ void apply_game(const DecideInput& input, Conversation& conversation, Decision& 
 }
 
 // How much the message is like what counts for it: the knowledge, the examples of every semantic
-// route, and those of a rule only when it takes the message.
+// route, and those of a rule only when it takes the message; its words are as clear as can be.
 double most_alike(const DecideInput& input) {
   const Decision decision = route(input.message, input.seen, input.config.routes);
   double best = input.hits.empty() ? 0 : input.hits.front().score;
   if (!decision.scores.empty()) best = std::max(best, decision.scores[0].score);
   if (decision.tier != "rule") return best;
+  if (is_rule_of_words(input.config.routes, decision)) return 1;
   const auto& likes = input.seen.likes;
   const auto own = std::find_if(likes.begin(), likes.end(),
                                 [&](const Scored& like) { return like.label == decision.route; });

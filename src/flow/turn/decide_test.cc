@@ -163,6 +163,22 @@ TEST_F(DecideTest, AGameIsLeftForARouteThatIsNamed) {
   EXPECT_TRUE(conversation_.game_state.is_null());
 }
 
+// What must be heard, such as a cry for help, is a rule of words.
+TEST_F(DecideTest, ARuleOfWordsComesBeforeGameAndGoodbye) {
+  Condition words;
+  words.words = {"words"};
+  config_.routes.routes.insert(config_.routes.routes.begin(), rule("danger", words, "human.desk"));
+  conversation_.game = "chain";
+  conversation_.game_state = Json{{"last", "x"}};
+  seen_.intents = {{"bye", 0.95}};
+  EXPECT_FALSE(ends_now());
+  EXPECT_EQ(decide_now().route, "danger");
+  EXPECT_TRUE(conversation_.game.empty());
+  EXPECT_TRUE(conversation_.game_state.is_null());
+  seen_.intents = {{"bye", 1.0}};
+  EXPECT_TRUE(ends_now());
+}
+
 TEST_F(DecideTest, TheWishToEndMustBeTheClearest) {
   seen_.intents = {{"bye", 0.88}};
   EXPECT_TRUE(ends_now());
