@@ -2,6 +2,7 @@
 #include "flow/turn/conversation.h"
 
 #include <algorithm>
+#include <set>
 
 namespace qiao {
 namespace {
@@ -59,7 +60,9 @@ void Conversation::remember(RememberedMessage message) {
 }
 
 void Conversation::remember(const std::vector<Entity>& found) {
+  std::set<std::string_view> kinds;
   for (const Entity& entity : found) {
+    if (!kinds.insert(entity.kind).second) continue;  // of several, the one said first
     if (entities.contains(entity.kind) || entities.size() < kEntitiesMax) {
       entities[entity.kind] = entity;
     }

@@ -66,6 +66,8 @@ TEST(Conversation, RemembersWithinItsBounds) {
   EXPECT_EQ(conversation.entities.size(), Conversation::kEntitiesMax);
   conversation.remember({entity("kind0", "newer")});
   EXPECT_EQ(conversation.entities.at("kind0").value, "newer");
+  conversation.remember({entity("kind0", "first"), entity("kind0", "second")});
+  EXPECT_EQ(conversation.entities.at("kind0").value, "first");
 }
 
 TEST(Conversation, ResetKeepsTheLanguage) {

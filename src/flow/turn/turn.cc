@@ -2,6 +2,8 @@
 #include "flow/turn/turn.h"
 
 #include <algorithm>
+#include <map>
+#include <set>
 
 #include "flow/loop.h"
 #include "flow/turn/decide.h"
@@ -160,6 +162,11 @@ void Turn::add_facts() {
   seen_.facts["person"] = next_->state == Conversation::State::kPerson ? "1" : "0";
   seen_.facts["game"] = next_->game;
   seen_.facts["words"] = std::to_string(count_words(text_));
+  std::map<std::string, std::set<std::string>> values;
+  for (const Entity& entity : seen_.entities) values[entity.kind].insert(entity.value);
+  for (const auto& [kind, different] : values) {
+    seen_.facts[kind + "s"] = std::to_string(different.size());
+  }
 }
 
 // The burst as one message.
