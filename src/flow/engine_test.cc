@@ -154,6 +154,15 @@ TEST_F(EngineTest, RejectedDraftsFallToTheTemplate) {
   EXPECT_THAT(rig_.events("model.failed"), SizeIs(1));
 }
 
+TEST_F(EngineTest, AModelThatAsksForAPersonIsTakenAtItsWord) {
+  start({{"", "“Talk to a person.”", {}}});
+  rig_.say("tell me about the shop");
+  EXPECT_EQ(rig_.reply(), "I passed you to a person.");
+  EXPECT_THAT(rig_.messages("human.desk"), SizeIs(1));
+  EXPECT_EQ(model_->calls(), 1U);
+  EXPECT_EQ(rig_.events("filter").at(0)["passed"], false);
+}
+
 TEST_F(EngineTest, EventsAndReplyAreOneCommit) {
   start({{"", "Yes.", {}}});
   rig_.say("tell me about the shop");

@@ -8,6 +8,7 @@
 #include "base/i18n.h"
 #include "flow/loop.h"
 #include "flow/turn/receipt_json.h"
+#include "text/normalise.h"
 
 namespace qiao::flow {
 namespace {
@@ -57,6 +58,18 @@ std::map<std::string, std::string> parse_arguments(const std::string& text) {
     arguments[name] = value.is_string() ? value.get<std::string>() : dump_json(value);
   }
   return arguments;
+}
+
+// Whether a draft is word for word what users say to be handed over: no answer, but a model's way
+// to ask for a person.
+bool asks_for_person(const FlowConfig& config, const std::string& draft) {
+  const std::string said = match_key(draft);
+  const auto& routes = config.routes.routes;
+  return !said.empty() && std::any_of(routes.begin(), routes.end(), [&](const Route& route) {
+    return !route.to.starts_with("agent.") &&
+           std::any_of(route.like.begin(), route.like.end(),
+                       [&](const std::string& example) { return match_key(example) == said; });
+  });
 }
 
 // Which one a processor speaks of.
@@ -417,6 +430,8 @@ void AgentRun::judged(std::vector<Verdict> verdicts) {
   if (const Status own = processor_.check(task_, draft_); !own) {
     verdicts.push_back({"figures", false, own.error().message, 0});
   }
+  const bool wants_person = asks_for_person(parts_.config, draft_.text);
+  if (wants_person) verdicts.push_back({"person", false, "the model asks for a person", 0});
   const auto rejected = std::find_if(verdicts.begin(), verdicts.end(),
                                      [](const Verdict& verdict) { return !verdict.passed; });
   const bool passed = rejected == verdicts.end();
@@ -429,6 +444,10 @@ void AgentRun::judged(std::vector<Verdict> verdicts) {
   parts_.metrics.drafts_rejected.add();
   stream_.reset(rejected->filter + ": " + rejected->reason);
   task_.rejection = rejected->reason;
+  if (wants_person) {  // without a text the flow falls back
+    answer_.error = {Code::kModelFailed, rejected->reason};
+    return finish(std::move(answer_));
+  }
   task_.exchange.clear();
   if (++rejected_ <= agent_.retries) return draft();
   no_draft({Code::kModelFailed,
