@@ -19,8 +19,9 @@ bool any_in(std::string_view text, std::initializer_list<std::string_view> phras
 
 PlayerWish wish_of(std::string_view text) {
   const std::string key = match_key(text);  // without case, blanks and punctuation
-  if (any_in(key, {"不玩", "认输", "我输了", "结束游戏", "退出", "不想玩", "到此为止", "giveup",
-                   "quit", "stopplaying", "stopthegame", "endthegame", "iresign", "nomore"}) ||
+  if (any_in(key, {"不玩", "认输", "我输了", "结束游戏", "退出", "不想玩", "到此为止", "放弃",
+                   "投降", "不猜了", "giveup", "quit", "stopplaying", "stopthegame", "endthegame",
+                   "iresign", "nomore"}) ||
       key == "stop" || key == "结束" || key == "算了") {
     return PlayerWish::kStop;
   }

@@ -133,6 +133,24 @@ TEST(TwentyQuestions, InChinese) {
   EXPECT_THAT(player.say("是猫吗"), HasSubstr("对了"));
 }
 
+TEST(TwentyQuestions, AskedWhetherNotItAnswersThat) {
+  Player player("twenty-questions", kThings, Language::kEnglish);
+  player.say("play");
+  EXPECT_THAT(player.say("is it NOT alive?"), HasSubstr("No (not alive)"));
+  EXPECT_THAT(player.say("you can't eat it, right?"), HasSubstr("Yes (not eat)"));
+  EXPECT_THAT(player.say("isn't it alive?"), HasSubstr("Yes (alive)"));
+  EXPECT_THAT(player.say("is it alive or not?"), HasSubstr("Yes (alive)"));
+}
+
+TEST(TwentyQuestions, AskedWhetherNotInChinese) {
+  Player player("twenty-questions", kThings, Language::kChinese);
+  player.say("二十问");
+  EXPECT_THAT(player.say("它不能吃吗？"), HasSubstr("是的（不：能吃）"));
+  EXPECT_THAT(player.say("它不是活的？"), HasSubstr("不是（不：活的）"));
+  EXPECT_THAT(player.say("是不是活的？"), HasSubstr("是的（活的）"));
+  EXPECT_THAT(player.say("能不能吃？"), HasSubstr("不是（能吃）"));
+}
+
 TEST(TwentyQuestions, EndsAfterTwenty) {
   Player player("twenty-questions", kThings, Language::kEnglish);
   player.say("play");
@@ -172,6 +190,8 @@ TEST(Game, TheSameSeedGivesTheSameMove) {
 TEST(Game, Wishes) {
   EXPECT_EQ(wish_of("不玩了！"), PlayerWish::kStop);
   EXPECT_EQ(wish_of("I give up."), PlayerWish::kStop);
+  EXPECT_EQ(wish_of("我放弃"), PlayerWish::kStop);
+  EXPECT_EQ(wish_of("不猜了"), PlayerWish::kStop);
   EXPECT_EQ(wish_of("Hint?"), PlayerWish::kHint);
   EXPECT_EQ(wish_of("我不会"), PlayerWish::kPass);
   EXPECT_EQ(wish_of("pass"), PlayerWish::kPass);

@@ -67,6 +67,37 @@ std::string_view longest_in(std::string_view text, const std::vector<std::string
   return best;
 }
 
+// Whether an English question asks for the opposite of the phrase that follows: "is it not alive",
+// "it can't fly". One that begins so ("isn't it alive?") expects the phrase itself.
+bool is_negated_en(std::string_view before) {
+  for (const std::string_view word : {"not", "never"}) {
+    if (contains_phrase(before, word)) return true;
+  }
+  const std::size_t contracted = before.rfind("n't");
+  return contracted != before.npos && before.find(' ') < contracted;
+}
+
+// The same in Chinese: 不能吃, 没有腿; but 是不是活的, 能不能吃 and 有没有腿 ask for the phrase
+// itself.
+bool is_negated_zh(std::string_view text, std::size_t at) {
+  constexpr std::size_t kCharacter = 3;  // bytes of each
+  constexpr std::size_t kNearest = 3;    // characters before the phrase
+  for (std::size_t i = 1; i <= kNearest && i * kCharacter <= at; ++i) {
+    const std::size_t place = at - i * kCharacter;
+    const std::string_view one = text.substr(place, kCharacter);
+    if (one != "不" && one != "没") continue;
+    return place < kCharacter || text.substr(place - kCharacter, kCharacter) !=
+                                     text.substr(place + kCharacter, kCharacter);
+  }
+  return false;
+}
+
+bool is_negated(std::string_view text, std::string_view phrase) {
+  const std::size_t at = text.find(phrase);
+  if (at == text.npos) return false;
+  return is_word_byte(phrase.front()) ? is_negated_en(text.substr(0, at)) : is_negated_zh(text, at);
+}
+
 class TwentyQuestions final : public Game {
  public:
   static Result<std::unique_ptr<Game>> load(const AgentConfig& agent);
@@ -80,6 +111,7 @@ class TwentyQuestions final : public Game {
     const Thing* thing = nullptr;
     const Attribute* attribute = nullptr;
     std::string phrase;
+    bool negated = false;  // whether the attribute is not there
   };
 
   void read_attributes(const YamlNode& node, Faults& faults);
@@ -185,14 +217,15 @@ TwentyQuestions::Question TwentyQuestions::question_in(std::string_view text) co
   for (const Thing& thing : things_) {
     for (const auto* names : {&thing.zh, &thing.en}) {
       const std::string_view phrase = longest_in(text, *names);
-      if (phrase.size() > question.phrase.size()) question = {&thing, nullptr, std::string(phrase)};
+      if (phrase.size() > question.phrase.size())
+        question = {&thing, nullptr, std::string(phrase), false};
     }
   }
   for (const Attribute& attribute : attributes_) {
     for (const auto* phrases : {&attribute.zh, &attribute.en}) {
       const std::string_view phrase = longest_in(text, *phrases);
       if (phrase.size() > question.phrase.size()) {
-        question = {nullptr, &attribute, std::string(phrase)};
+        question = {nullptr, &attribute, std::string(phrase), is_negated(text, phrase)};
       }
     }
   }
@@ -228,8 +261,10 @@ GameMove TwentyQuestions::answer(const Thing& thing, const Question& question, G
             nullptr};
   }
   ++state.questions;
-  const bool yes = question.attribute != nullptr && thing.is.contains(question.attribute->name);
-  const std::string& phrase = question.thing ? shown(*question.thing, language) : question.phrase;
+  const bool yes = question.attribute != nullptr &&
+                   thing.is.contains(question.attribute->name) != question.negated;
+  std::string phrase = question.thing ? shown(*question.thing, language) : question.phrase;
+  if (question.negated) phrase.insert(0, language == Language::kChinese ? "不：" : "not ");
   const int left = kQuestionsMax - state.questions;
   const std::string verdict = tr(language, yes ? Text::kGuessYes : Text::kGuessNo, {phrase});
   if (left <= 0) {
