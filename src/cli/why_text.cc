@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <cstdio>
 #include <thread>
 
@@ -19,9 +20,10 @@ constexpr std::chrono::milliseconds kAskPause{50};
 constexpr std::size_t kScoresShown = 8;
 constexpr std::size_t kEventColumns = 100;
 
+// Rounded down, as in the sentence: what is below a threshold never reads as if it had reached it.
 std::string two_digits(double value) {
   char buffer[32];
-  std::snprintf(buffer, sizeof buffer, "%.2f", value);
+  std::snprintf(buffer, sizeof buffer, "%.2f", std::floor(value * 100 + 1e-6) / 100);
   return buffer;
 }
 
@@ -35,11 +37,17 @@ const Json& part(const Json& object, const char* key) {
   return found == object.end() ? kNothing : *found;
 }
 
+// Whether the decision's threshold is one of routes: a knowledge entry's is not.
+bool by_table(std::string_view tier) {
+  return tier == "rule" || tier == "semantic" || tier == "reject";
+}
+
 // The best routes against what they had to reach.
 std::string scores_text(const Session& session, const Json& decision) {
   const Json& scores = part(decision, "scores");
   if (!scores.is_array() || scores.empty()) return {};
-  const double threshold = json_number(decision, "threshold").value_or(0);
+  const double threshold =
+      by_table(text_in(decision, "tier")) ? json_number(decision, "threshold").value_or(0) : 0;
   Table table({{session.say(Text::kCliColumnRoute)},
                {session.say(Text::kCliColumnScore), Align::kRight},
                {session.say(Text::kCliColumnThreshold), Align::kRight},

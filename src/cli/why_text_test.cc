@@ -28,6 +28,27 @@ TEST(WhyText, ShowsSentenceScoresAndSteps) {
     EXPECT_NE(text.find(part), std::string::npos) << part << "\n" << text;
 }
 
+// The sentence says 0.62, and that is below 0.63: so must the table.
+TEST(WhyText, ScoresAreRoundedDown) {
+  Session session;
+  Json json = account();
+  json["decision"]["scores"][0]["score"] = 0.6271;
+  json["decision"]["threshold"] = 0.63;
+  const std::string text = why_text(session, json);
+  EXPECT_NE(text.find("0.62"), std::string::npos) << text;
+  json["decision"]["scores"][0]["score"] = 0.29;  // 0.29 * 100 is a little less than 29
+  EXPECT_NE(why_text(session, json).find("0.29"), std::string::npos);
+}
+
+TEST(WhyText, RoutesAreNotHeldAgainstTheThresholdOfAnEntry) {
+  Session session;
+  Json json = account();
+  json["decision"]["tier"] = "knowledge";
+  json["decision"]["threshold"] = 0.86;
+  const std::string text = why_text(session, json);
+  EXPECT_EQ(text.find("0.86"), std::string::npos) << text;
+}
+
 TEST(WhyText, AMessageWithoutADecisionSaysSo) {
   Session session;
   Json json = account();

@@ -31,6 +31,12 @@ std::string explain_reject(const Decision& decision, Language language) {
              score_text(decision.margin)});
 }
 
+std::string explain_knowledge(const Decision& decision, Language language) {
+  // A certain entry is the answer; a related one goes to an agent.
+  if (decision.to == "knowledge") return tr(language, Text::kWhyKnowledge, {decision.reason});
+  return tr(language, Text::kWhyRelated, {decision.reason, decision.to});
+}
+
 }  // namespace
 
 std::string explain(const Decision& decision, Language language) {
@@ -38,6 +44,14 @@ std::string explain(const Decision& decision, Language language) {
     return tr(language, Text::kWhyRule, {decision.route, decision.reason});
   if (decision.tier == "semantic" && !decision.scores.empty())
     return explain_semantic(decision, language);
+  if (decision.tier == "knowledge") return explain_knowledge(decision, language);
+  if (decision.tier == "follow-up") return tr(language, Text::kWhyFollowUp, {decision.to});
+  if (decision.tier == "game") return tr(language, Text::kWhyGame, {decision.to});
+  if (decision.tier == "person") return tr(language, Text::kWhyPerson, {decision.to});
+  if (decision.tier == "end") return tr(language, Text::kWhyEnd, {decision.reason});
+  // Nobody should read a reason that was not the one.
+  if (!decision.tier.empty() && decision.tier != "reject")
+    return tr(language, Text::kWhyOther, {decision.route, decision.reason});
   const std::string why = explain_reject(decision, language);
   if (decision.route.empty()) return tr(language, Text::kWhyNowhere, {why});
   return tr(language, Text::kWhyElse, {why, decision.route});

@@ -45,7 +45,7 @@ struct RouteTable {
 struct Decision {
   std::string route;  // Route::name; "" = rejected and no `otherwise` route
   std::string to;
-  std::string tier;            // "rule", "semantic", "reject"
+  std::string tier;            // "rule", "semantic", "reject"; a flow adds others of its own
   std::string reason;          // "sentiment=negative score 0.97 >= 0.90", the same in any language
   std::vector<Scored> scores;  // of every semantic route, best first
   double threshold = 0;        // that the best semantic route had to reach
@@ -63,7 +63,8 @@ Result<Decision> decision_from_json(const Json& json);
 // Pure: the same three values always give the same Decision. Does not need a valid table.
 Decision route(const Message& message, const Annotations& annotations, const RouteTable& table);
 
-// The decision as one sentence for people.
+// The decision as one sentence for people, also for the tiers that a flow adds: "knowledge",
+// "follow-up", "game", "person", "end".
 std::string explain(const Decision& decision, Language language);
 
 // All faults of a table, one a line: doubled names, no target, none of when/like/otherwise,

@@ -309,6 +309,51 @@ TEST(Explain, InBothLanguages) {
   EXPECT_FALSE(explain({}, Language::kChinese).empty());
 }
 
+// What a flow decides beside the table has scores of routes too; they are not its reason.
+std::string explained(const char* tier, const char* route, const char* to, const char* reason,
+                      Language language = Language::kEnglish) {
+  Decision decision = decide(shop(), scored(0.3, 0.1));
+  decision.tier = tier;
+  decision.route = route;
+  decision.to = to;
+  decision.reason = reason;
+  return explain(decision, language);
+}
+
+TEST(Explain, TheTiersOfAFlow) {
+  EXPECT_EQ(explained("knowledge", "knowledge", "knowledge", "entry ship-fee score 1.00 >= 0.86"),
+            "A knowledge entry answers it: entry ship-fee score 1.00 >= 0.86.");
+  EXPECT_EQ(explained("knowledge", "related", "agent.faq", "entry ship-fee score 0.70 >= 0.60"),
+            "A knowledge entry is related: entry ship-fee score 0.70 >= 0.60. So it goes to "
+            "agent.faq.");
+  EXPECT_EQ(explained("follow-up", "order", "agent.order", "the order_id that order asked for"),
+            "It gives what agent.order had asked for. So it goes to agent.order.");
+  EXPECT_EQ(explained("game", "play", "agent.idiom", "the game idiom is running"),
+            "A game is running: agent.idiom goes on with it.");
+  EXPECT_EQ(explained("person", "person", "human.desk", "the conversation is held by human.desk"),
+            "A person holds the conversation: the message goes to human.desk.");
+  EXPECT_EQ(explained("end", "end", "", "intent=bye score 0.97"),
+            "The message takes leave: intent=bye score 0.97. So the conversation ends.");
+  EXPECT_EQ(explained("new", "there", "agent.there", "it had to be"),
+            "It goes to there: it had to be.");
+}
+
+TEST(Explain, TheTiersOfAFlowInChinese) {
+  constexpr auto kZh = Language::kChinese;
+  EXPECT_EQ(explained("knowledge", "knowledge", "knowledge", "entry a score 1.00 >= 0.86", kZh),
+            "由知识条目回答：entry a score 1.00 >= 0.86。");
+  EXPECT_EQ(explained("knowledge", "related", "agent.faq", "entry a score 0.70 >= 0.60", kZh),
+            "有相关的知识条目：entry a score 0.70 >= 0.60。因此交给 agent.faq。");
+  EXPECT_EQ(explained("follow-up", "order", "agent.order", "", kZh),
+            "这是对 agent.order 所提问题的回答，因此交给 agent.order。");
+  EXPECT_EQ(explained("game", "play", "agent.idiom", "", kZh),
+            "游戏还在进行：由 agent.idiom 继续。");
+  EXPECT_EQ(explained("person", "person", "human.desk", "", kZh),
+            "会话由人工处理：消息转给 human.desk。");
+  EXPECT_EQ(explained("end", "end", "", "intent=bye score 0.97", kZh),
+            "这是告别：intent=bye score 0.97。会话到此结束。");
+}
+
 TEST(DecisionJson, ComesBackAsItWent) {
   const Decision decision = decide(shop(), scored(0.83, 0.41));
   const auto back = decision_from_json(to_json(decision));

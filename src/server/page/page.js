@@ -285,6 +285,11 @@ function showWay(turn, answer) {
   if (end.state === 'person' || end.finish === 'approval') followPerson();
 }
 
+// Rounded down: what is below a threshold never reads as if it had reached it.
+const twoDigits = (score) => (Math.floor(score * 100 + 1e-6) / 100).toFixed(2);
+// What the routes' examples had to reach; 0 where something else decided (an entry, a game, …).
+const neededOf = (decision) => (['rule', 'semantic', 'reject'].includes(decision.tier) ? decision.threshold : 0);
+
 const milliseconds = (ms) => (ms < 1000 ? `${Math.round(ms)} ms` : `${(ms / 1000).toFixed(1)} s`);
 
 async function addWhy(turn, button, score, id) {
@@ -296,8 +301,8 @@ async function addWhy(turn, button, score, id) {
     return;
   }
   const decision = why.decision;
-  if (decision && decision.threshold > 0 && decision.scores.length) {
-    score.textContent = `${decision.scores[0].score.toFixed(2)} / ${decision.threshold.toFixed(2)}`;
+  if (decision && neededOf(decision) > 0 && decision.scores.length) {
+    score.textContent = `${twoDigits(decision.scores[0].score)} / ${twoDigits(decision.threshold)}`;
     score.hidden = false;
   }
   const box = whyBox(why);
@@ -329,19 +334,20 @@ function whyBox(why) {
 }
 
 function addScores(box, decision) {
-  box.append(element('h3', '', `${text('scores')} · ${text('needed')} ${decision.threshold.toFixed(2)}`));
+  const needed = neededOf(decision);
+  box.append(element('h3', '', needed > 0 ? `${text('scores')} · ${text('needed')} ${twoDigits(needed)}` : text('scores')));
   const table = element('div', 'scores');
   decision.scores.slice(0, 6).forEach((scored, index) => {
     const bar = element('div', 'bar');
     const fill = element('div', index === 0 ? 'fill best' : 'fill');
     fill.style.width = `${Math.max(0, Math.min(1, scored.score)) * 100}%`;
     bar.append(fill);
-    if (decision.threshold > 0) {
+    if (needed > 0) {
       const mark = element('div', 'mark-line');
-      mark.style.left = `${Math.min(1, decision.threshold) * 100}%`;
+      mark.style.left = `${Math.min(1, needed) * 100}%`;
       bar.append(mark);
     }
-    table.append(element('span', 'name', scored.label), bar, element('span', 'number', scored.score.toFixed(2)));
+    table.append(element('span', 'name', scored.label), bar, element('span', 'number', twoDigits(scored.score)));
   });
   box.append(table);
 }
@@ -365,7 +371,7 @@ function addFound(box, annotations) {
 
 function addKnowledge(box, events) {
   const hits = events.filter((event) => event.type === 'knowledge').flatMap((event) => event.data.hits || []);
-  addChips(box, text('knowledge'), hits.map((hit) => `${hit.id} ${hit.score.toFixed(2)}`));
+  addChips(box, text('knowledge'), hits.map((hit) => `${hit.id} ${twoDigits(hit.score)}`));
 }
 
 function addFilters(box, events) {
