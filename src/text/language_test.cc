@@ -25,6 +25,31 @@ TEST(DetectLanguage, PlainTexts) {
   }
 }
 
+TEST(DetectLanguage, MarkupAndCodeSayNothing) {
+  for (const char* text :
+       {"积分 3000 值多少钱？<b>bold</b> & <script>alert(1)</script>",
+        "<div class=\"note big\">怎么退货</div>", "报错 `undefined is not a function` 怎么办",
+        "这段代码什么意思：\n```python\nfor item in list of things: print(item)\n```",
+        "你好&nbsp;&amp;&nbsp;谢谢", "看这里<!-- a note to nobody at all -->",
+        "运费<STYLE>body { color: red }</STYLE>多少"}) {
+    EXPECT_EQ(detect_language(text), kZh) << text;
+  }
+  for (const char* text :
+       {"where is <b>my order</b>", "what does `退款金额计算错误` mean",
+        "please explain\n```\n打印(订单号码) 如果没有付款\n```", "is 3 < 5 and 7 > 6 true",
+        "a <new> thing", "it's 5` wide", "see &lt;here&gt;", "<b>bold</b>", "`let x`"}) {
+    EXPECT_EQ(detect_language(text), kEn) << text;
+  }
+}
+
+TEST(DetectLanguage, OpenMarkupCostsLittle) {
+  for (const char* piece : {"<a ", "`a", "```", "<script>", "<!--", "&a", "<"}) {
+    std::string text;
+    while (text.size() < kLanguageBytesMax) text += piece;
+    EXPECT_LT(testing::cpu_seconds([&] { (void)detect_language(text); }), 0.05) << piece;
+  }
+}
+
 TEST(DetectLanguage, NothingToGoBy) {
   for (const char* text :
        {"", "   ", "12345678", "QX20260101", "😀😀", "？？？", "a@example.com",
