@@ -32,8 +32,20 @@ bool column_is(const Table& table, std::size_t column, bool (*test)(std::string_
                      [&](const auto& row) { return row[column].empty() || test(row[column]); });
 }
 
-bool is_number(std::string_view cell) {
-  return parse_number(cell).has_value();
+// A column of numbers may hold a few cells that are none; one of years or months, numbers too, is a
+// column of labels.
+bool holds_numbers(const Table& table, std::size_t column) {
+  std::size_t numbers = 0;
+  std::size_t others = 0;
+  bool periods = true;
+  for (const auto& row : table.rows) {
+    const std::string& cell = row[column];
+    if (cell.empty()) continue;
+    const bool number = parse_number(cell).has_value();
+    ++(number ? numbers : others);
+    if (number && !looks_like_period(cell)) periods = false;
+  }
+  return numbers > 0 && !periods && numbers >= 2 * others;
 }
 
 std::string label_of(const Table& table, const std::vector<std::string>& row,
@@ -69,7 +81,10 @@ ColumnFigures figures_of(const Table& table, std::size_t column,
   figures.name = table.columns[column];
   for (const auto& row : table.rows) {
     const auto value = parse_number(row[column]);
-    if (!value) continue;
+    if (!value) {
+      if (!row[column].empty() && figures.left_out++ == 0) figures.first_left_out = row[column];
+      continue;
+    }
     const ColumnFigures::Point point{label_of(table, row, labels), *value};
     if (figures.count == 0 || *value < figures.min.value) figures.min = point;
     if (figures.count == 0 || *value > figures.max.value) figures.max = point;
@@ -192,12 +207,14 @@ bool is_known(const Found& number, const std::set<double>& known) {
 TableFigures compute_figures(const Table& table) {
   TableFigures figures;
   figures.rows = table.rows.size();
+  figures.rows_left_out = table.skipped;
+  figures.first_line_left_out = table.skipped_line;
   std::set<std::size_t> labels;
   std::optional<std::size_t> period;
   for (std::size_t i = 0; i < table.columns.size(); ++i) {
     const bool times = column_is(table, i, looks_like_period);
     if (times && !period) period = i;
-    if (times || !column_is(table, i, is_number)) labels.insert(i);
+    if (times || !holds_numbers(table, i)) labels.insert(i);
   }
   for (std::size_t i = 0; i < table.columns.size(); ++i) {
     if (labels.contains(i)) continue;
@@ -209,16 +226,22 @@ TableFigures compute_figures(const Table& table) {
 
 std::optional<std::string> unknown_number(std::string_view words, const Table& table,
                                           const TableFigures& figures, std::string_view request) {
-  std::set<double> known{static_cast<double>(figures.rows),
-                         static_cast<double>(table.columns.size()),
-                         static_cast<double>(figures.columns.size())};
+  std::set<double> known{
+      static_cast<double>(figures.rows), static_cast<double>(table.columns.size()),
+      static_cast<double>(figures.columns.size()), static_cast<double>(figures.rows_left_out),
+      static_cast<double>(figures.first_line_left_out)};
   for (const Found& number : numbers_in(request)) known.insert(number.value);
   for (const auto& row : table.rows) {
     for (const std::string& cell : row) {
       if (const auto value = parse_number(cell)) add(known, *value);
     }
   }
-  for (const ColumnFigures& column : figures.columns) add_figures(known, column);
+  for (const ColumnFigures& column : figures.columns) {
+    add_figures(known, column);
+    known.insert(static_cast<double>(column.left_out));
+    for (const Found& number : numbers_in(column.name + " " + column.first_left_out))
+      known.insert(number.value);
+  }
   for (const Found& number : numbers_in(words)) {
     if (!is_known(number, known)) return number.text;
   }
@@ -276,6 +299,21 @@ std::string describe(const ColumnFigures& column, Language language) {
 std::string describe(const TableFigures& figures, Language language) {
   std::string text = tr(language, Text::kTableRows, {std::to_string(figures.rows)});
   for (const ColumnFigures& column : figures.columns) text += "\n" + describe(column, language);
+  return text;
+}
+
+std::string describe_left_out(const TableFigures& figures, Language language) {
+  std::string text;
+  const auto add = [&](const std::string& line) { text += (text.empty() ? "" : "\n") + line; };
+  if (figures.rows_left_out > 0) {
+    add(tr(language, Text::kTableSkipped,
+           {std::to_string(figures.rows_left_out), std::to_string(figures.first_line_left_out)}));
+  }
+  for (const ColumnFigures& column : figures.columns) {
+    if (column.left_out == 0) continue;
+    add(tr(language, Text::kTableNotNumbers,
+           {column.name, std::to_string(column.left_out), column.first_left_out}));
+  }
   return text;
 }
 

@@ -57,12 +57,22 @@ struct Block {
   [[nodiscard]] std::size_t size() const { return end - begin; }
 };
 
+// A row that lost its separators stands in the table, not between two.
+bool is_broken_row(const std::vector<std::string_view>& lines, std::size_t i,
+                   std::string_view separator) {
+  if (i == 0 || i + 1 >= lines.size() || lines[i].empty()) return false;
+  const std::size_t before = cells_of(lines[i - 1], separator).size();
+  return before > 1 && cells_of(lines[i + 1], separator).size() == before;
+}
+
 // The longest run of lines that `separator` splits; its first line says into how many cells.
 Block longest_block(const std::vector<std::string_view>& lines, std::string_view separator) {
   Block best{0, 0, separator};
   Block run = best;
   for (std::size_t i = 0; i <= lines.size(); ++i) {
-    const bool inside = i < lines.size() && cells_of(lines[i], separator).size() > 1;
+    const bool inside =
+        i < lines.size() && (cells_of(lines[i], separator).size() > 1 ||
+                             (run.size() > 1 && is_broken_row(lines, i, separator)));
     if (inside) {
       run.end = i + 1;
       continue;
@@ -148,7 +158,7 @@ Result<Table> parse_table(std::string_view text) {
   for (std::size_t i = best.begin + 1; i < best.end; ++i) {
     std::vector<std::string> cells = cells_of(lines[i], best.separator);
     if (cells.size() != table.columns.size()) {
-      ++table.skipped;
+      if (table.skipped++ == 0) table.skipped_line = i + 1;
     } else if (table.rows.size() == Table::kRowsMax) {
       return invalid_argument("the table has more than " + std::to_string(Table::kRowsMax) +
                               " rows");

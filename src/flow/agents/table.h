@@ -18,12 +18,14 @@ struct Table {
 
   std::vector<std::string> columns;
   std::vector<std::vector<std::string>> rows;
-  std::size_t skipped = 0;  // rows whose number of cells differs
+  std::size_t skipped = 0;       // rows whose number of cells differs
+  std::size_t skipped_line = 0;  // the first of them: a line of the text, from 1
 };
 
 // Finds the CSV in `text` (commas, tabs, semicolons or full-width commas; quoted cells): the
-// longest run of lines with the same number of cells, two or more. Errors (invalid_argument): no
-// table, no row under the header, past a bound. Linear.
+// longest run of lines with two or more cells; a line of one cell below its first row is in it when
+// the next line has as many cells as the line before. Errors (invalid_argument): no table, no row
+// under the header, past a bound. Linear.
 Result<Table> parse_table(std::string_view text);
 
 // A number as written: "1,200", "12.5%", "¥99", "7.4万", "３０"; nothing when it is none.

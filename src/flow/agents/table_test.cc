@@ -38,6 +38,15 @@ TEST(Table, RowsOfAnotherWidthAreCounted) {
   const Table table = parse_table("a,b\n1,2\n3,4,5\n6,7\n").value();
   EXPECT_EQ(table.rows.size(), 2U);
   EXPECT_EQ(table.skipped, 1U);
+  EXPECT_EQ(table.skipped_line, 3U);
+}
+
+TEST(Table, ARowWithoutSeparatorsDoesNotEndTheTable) {
+  const Table table = parse_table("Report:\na,b\n1,2\nbroken\n5,6\n7,8\n").value();
+  EXPECT_THAT(table.columns, ElementsAre("a", "b"));
+  EXPECT_EQ(table.rows.size(), 3U);
+  EXPECT_EQ(table.skipped, 1U);
+  EXPECT_EQ(table.skipped_line, 4U);
 }
 
 TEST(Table, NoTableIsAnError) {
@@ -88,6 +97,27 @@ TEST(Figures, EmptyCellsAreLeftOut) {
   ASSERT_EQ(figures.columns.size(), 1U);
   EXPECT_EQ(figures.columns[0].count, 2U);
   EXPECT_EQ(figures.columns[0].mean, 1.5);
+}
+
+TEST(Figures, AFewCellsThatAreNoNumbersAreLeftOutAndTold) {
+  const TableFigures figures = figures_of("name,score\na,1\nb,abc\nc,2\nd,3\ne,4,5\n");
+  ASSERT_EQ(figures.columns.size(), 1U);
+  EXPECT_EQ(figures.columns[0].sum, 6);
+  EXPECT_EQ(figures.columns[0].count, 3U);
+  EXPECT_EQ(figures.columns[0].left_out, 1U);
+  EXPECT_EQ(describe_left_out(figures, Language::kEnglish),
+            "Rows left out because they have another number of cells than the header line: 1; the "
+            "first is line 6 of the message.\n"
+            "score: cells left out because they are no numbers: 1; the first is “abc”.");
+  EXPECT_EQ(describe_left_out(figures, Language::kChinese),
+            "单元格数与表头不同而未计入的行：1 行，第一行是消息的第 6 行。\n"
+            "score：不是数字而未计入的单元格：1 个，第一个是“abc”。");
+  EXPECT_EQ(describe_left_out(figures_of(kSales), Language::kEnglish), "");
+}
+
+TEST(Figures, LabelsAndYearsAreNotSummedForSomeNumbersAmongThem) {
+  EXPECT_TRUE(figures_of("name,code\na,1\nb,x2\nc,y\nd,4\n").columns.empty());
+  EXPECT_TRUE(figures_of("name,year\na,2024\nb,2025\nc,n/a\n").columns.empty());
 }
 
 TEST(Figures, DescribedInBothLanguages) {
