@@ -54,6 +54,8 @@ StreamPlace start_of(const Stream& stream, StreamPlace from) {
 void deliver(const Stream& stream, ReaderState& reader) {
   if (stream.attempt == 0) return;
   reader.next = start_of(stream, reader.next);
+  const bool nothing_left = reader.next.offset >= stream.events.size();
+  if (stream.ended && nothing_left && reader.reader.on_ended) reader.reader.on_ended();
   while (reader.next.offset < stream.events.size()) {
     const StreamEvent* event = &stream.events[reader.next.offset++];
     if (event->kind != Kind::kText || reader.next.offset == stream.events.size()) {

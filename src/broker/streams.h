@@ -46,6 +46,8 @@ class Streams {
     Sink on_event;
     // May be empty: nobody writes the stream now and it has not ended. Somebody may begin later.
     std::function<void()> on_unwritten = {};
+    // May be empty: the stream has ended before the reader's place, no event will come.
+    std::function<void()> on_ended = {};
   };
 
   explicit Streams(const Clock& clock);

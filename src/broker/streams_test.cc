@@ -70,6 +70,23 @@ TEST_F(StreamsTest, WhatAReaderIsBehindWithIsJoined) {
   EXPECT_EQ(resumed, "1.3:c 1.4: 1.5:d ");
 }
 
+TEST_F(StreamsTest, AReaderBehindTheEndIsTold) {
+  ASSERT_TRUE(write("a"));
+  int told = 0;
+  std::string seen;
+  const auto tell = [&told] { ++told; };
+  ASSERT_TRUE(streams.attach("m1", {1, 9}, {into(seen), {}, tell}));
+  EXPECT_EQ(told, 0);
+  ASSERT_TRUE(write("", Kind::kEnd));
+  EXPECT_EQ(told, 1);
+  ASSERT_TRUE(streams.attach("m1", {1, 3}, {into(seen), {}, tell}));
+  EXPECT_EQ(told, 2);
+  EXPECT_EQ(seen, "");
+  ASSERT_TRUE(streams.attach("m1", {1, 2}, {into(seen), {}, tell}));
+  EXPECT_EQ(told, 2);
+  EXPECT_EQ(seen, "1.2:. ");
+}
+
 TEST_F(StreamsTest, ADetachedReaderHearsNothingMore) {
   std::string text;
   const auto reader = streams.attach("m1", {}, {into(text)});
@@ -335,6 +352,11 @@ TEST_F(DurableStreamsTest, FinishedStreamsLeaveMemoryAndComeBackFromTheLog) {
   bus.advance_ms(Streams::kKeptMs + 1);
   ASSERT_TRUE(streams->begin("other"));  // sweeps
   bus.settle();
+  bool told = false;
+  std::string seen;
+  ASSERT_TRUE(streams->attach("m1", {1, 3}, {into(seen), {}, [&told] { told = true; }}));
+  bus.settle();
+  EXPECT_TRUE(told);
   EXPECT_EQ(read({1, 1}), "1.1:a 1.2:. ");
 }
 

@@ -151,6 +151,10 @@ class Streams(unittest.TestCase):
         self.assertIsNotNone(tail.end)
         self.assertTrue(text.endswith(tail.text))
         self.assertNotIn(middle, tail.ids)
+        connection = http.client.HTTPConnection("127.0.0.1", self.server.port, timeout=10)
+        with contextlib.closing(connection):
+            connection.request("GET", "/v1/streams/m1", headers={"Authorization": f"Bearer {KEY}", "Last-Event-ID": reader.ids[-1]})
+            self.assertEqual(connection.getresponse().status, 204)
 
     def test_chat_goes_on_over_a_restart(self):
         chat = subprocess.Popen([QIAO, "chat", "slow", "--server", f"http://127.0.0.1:{self.server.port}", "--key", KEY, "--json"],

@@ -25,6 +25,9 @@ void AnswerReader::attach(StreamPlace from) {
       if (const auto self = weak.lock()) self->unwritten();
     };
   }
+  reader.on_ended = [weak = weak_from_this()] {
+    if (const auto self = weak.lock()) self->finish({});
+  };
   Result<Streams::ReaderId> attached = places_.streams.attach(stream_, from, std::move(reader));
   if (!attached) return finish(std::move(attached.error()));
   reader_ = *attached;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // GET /v1/streams/{message_id}: an answer while it is written.
 #include <atomic>
+#include <mutex>
 
 #include "flow/turn/reply_id.h"
 #include "server/api/answer_reader.h"
@@ -11,6 +12,8 @@ namespace qiao::server {
 namespace {
 
 constexpr std::int64_t kHistoryWaitMs = 2'000;
+// How long a reader that comes back may wait for the head while the log is asked for its stream.
+constexpr std::int64_t kHeadWaitMs = 500;
 
 const char* name_of(StreamEvent::Kind kind) {
   switch (kind) {
@@ -42,7 +45,6 @@ class StreamFeed : public std::enable_shared_from_this<StreamFeed> {
 
   void start(StreamPlace from) {
     from_ = from;
-    begin_sse(*writer_);
     AnswerReader::Hooks hooks;
     hooks.on_event = [self = shared_from_this()](const StreamEvent& event) {
       return self->send(event);
@@ -56,12 +58,36 @@ class StreamFeed : public std::enable_shared_from_this<StreamFeed> {
     writer_->on_close([weak = reader_] {
       if (const auto self = weak.lock()) self->leave();
     });
-    heartbeat_->start();
+    heartbeat_->start();  // beats long after the head
+    if (from == StreamPlace{}) {
+      begin();
+    } else {
+      (void)services_.broker_loop.post_after(kHeadWaitMs, [weak = weak_from_this()] {
+        if (const auto self = weak.lock()) self->begin();
+      });
+    }
     reader->start(from);
   }
 
  private:
+  // The head, once. A reader that comes back gets it with what comes first: whoever has had all of
+  // it gets 204 instead, which tells an EventSource not to come again.
+  void begin() {
+    std::call_once(head_, [this] { begin_sse(*writer_); });
+  }
+
+  // True: the reader had everything, and nothing was sent.
+  bool had_everything() {
+    bool answered = false;
+    std::call_once(head_, [this, &answered] {
+      writer_->respond(204, {}, {});
+      answered = true;
+    });
+    return answered;
+  }
+
   Status send(const StreamEvent& event) {
+    begin();
     sent_ = true;
     return writer_->write(
         sse_event(name_of(event.kind), data_of(event), to_text({event.attempt, event.offset})));
@@ -69,6 +95,8 @@ class StreamFeed : public std::enable_shared_from_this<StreamFeed> {
 
   void over(const Status& status) {
     heartbeat_->stop();
+    if (status && had_everything()) return;
+    begin();
     if (status) return writer_->end();
     if (status.error().code == Code::kOverloaded)
       services_.metrics
@@ -80,6 +108,7 @@ class StreamFeed : public std::enable_shared_from_this<StreamFeed> {
   // Nobody writes the answer. If it is finished, its message is what is left of it; if not, it is
   // yet to come.
   void look_back() {
+    begin();
     (void)services_.readers.post([self = shared_from_this()] {
       if (const auto reply = self->finished_reply()) self->send_finished(*reply);
     });
@@ -114,6 +143,7 @@ class StreamFeed : public std::enable_shared_from_this<StreamFeed> {
   const std::string message_id_;
   const std::shared_ptr<Heartbeat> heartbeat_;
   std::weak_ptr<AnswerReader> reader_;
+  std::once_flag head_;
   StreamPlace from_;
   std::atomic<bool> sent_{false};
 };

@@ -333,6 +333,27 @@ TEST_F(Api, AStreamIsFollowedToItsEnd) {
   EXPECT_TRUE(late->ended());
 }
 
+// 204 is what stops an EventSource: it would come back to a stream that merely ends.
+TEST_F(Api, AReaderThatHadTheEndIsToldAtOnce) {
+  const auto writer = rig_.streams().begin("m1");
+  ASSERT_TRUE(writer);
+  ASSERT_TRUE(rig_.streams().write("m1", *writer, piece("Good day")));
+  const auto waiting = rig_.send("GET", "/v1/streams/m1", "", {{"last-event-id", "1.1"}});
+  const auto ahead = rig_.send("GET", "/v1/streams/m1", "", {{"last-event-id", "1.7"}});
+  rig_.loop().advance_ms(1'000);
+  EXPECT_EQ(waiting->status(), 200);
+  EXPECT_FALSE(waiting->ended());
+  ASSERT_TRUE(rig_.streams().write("m1", *writer,
+                                   {StreamEvent::Kind::kEnd, 0, "", Json{{"finish", "reply"}}}));
+  rig_.loop().run();
+  EXPECT_THAT(waiting->body(), HasSubstr("id: 1.2\nevent: end"));
+  EXPECT_TRUE(ahead->ended());
+  const auto again = rig_.send("GET", "/v1/streams/m1", "", {{"last-event-id", "1.2"}});
+  EXPECT_TRUE(again->ended());
+  EXPECT_EQ(again->status(), 204);
+  EXPECT_EQ(again->body(), "");
+}
+
 TEST_F(Api, AStreamThatStaysSilentEnds) {
   const auto reader = rig_.send("GET", "/v1/streams/nobody");
   rig_.loop().advance_ms(400'000);
