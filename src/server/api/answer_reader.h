@@ -17,8 +17,9 @@ namespace qiao::server {
 // whoever may want to leave. Thread-safe.
 //
 // Ends by exactly one on_over: with success after the stream's end event, or at once when the
-// stream ended before the reader's place; with an Error when the stream cannot be read, when on_event gives one, or when `kSilentMs` passed without an event.
-// After leave() there is no on_over.
+// stream ended before the reader's place; with an Error when the stream cannot be read, when
+// on_event gives one, or when `kSilentMs` passed without an event. After leave() there is no
+// on_over.
 class AnswerReader : public std::enable_shared_from_this<AnswerReader> {
  public:
   static constexpr std::int64_t kSilentMs = 180'000;

@@ -361,6 +361,43 @@ TEST_F(Api, AStreamThatStaysSilentEnds) {
   EXPECT_THAT(reader->body(), HasSubstr("event: error"));
 }
 
+// Models
+
+class Fake final : public Model {
+ public:
+  explicit Fake(std::string kind) : kind_(std::move(kind)) {}
+  [[nodiscard]] ModelInfo info() const override {
+    ModelInfo info;
+    info.kind = kind_;
+    return info;
+  }
+  RequestId generate(GenerateRequest /*request*/, OnText /*on_text*/,
+                     OnGenerated /*on_done*/) override {
+    return 0;
+  }
+  void cancel(RequestId /*request*/) override {}
+  void embed(std::vector<std::string> /*texts*/, OnEmbedded on_done) override {
+    on_done(Error{Code::kUnsupported, "open an encoder with `encoder: true`"});
+  }
+  Result<std::int32_t> count_tokens(std::string_view /*text*/) override { return 1; }
+
+ private:
+  std::string kind_;
+};
+
+TEST_F(Api, WhoHasNoEmbeddingsNamesThoseThatHave) {
+  rig_.models()["chat"] = std::make_shared<Fake>("generator");
+  const std::string body = R"({"model":"chat","input":"hi"})";
+  const auto alone = rig_.send("POST", "/v1/embeddings", body);
+  EXPECT_EQ(alone->json()["error"]["message"],
+            "model 'chat' has no embeddings; no model of this server has");
+  rig_.models()["encoder-en"] = std::make_shared<Fake>("encoder");
+  rig_.models()["encoder-zh"] = std::make_shared<Fake>("encoder");
+  const auto answer = rig_.send("POST", "/v1/embeddings", body);
+  EXPECT_EQ(answer->json()["error"]["message"],
+            "model 'chat' has no embeddings; these have: encoder-en, encoder-zh");
+}
+
 // What is compiled in
 
 TEST_F(Api, OpenapiAndRouterNameTheSamePaths) {

@@ -23,9 +23,17 @@ bool contains(const std::vector<std::string>& list, std::string_view key) {
   return std::find(list.begin(), list.end(), key) != list.end();
 }
 
+// A bound as a person writes it: 2, not 2.0.
+template <class T>
+std::string plain(T value) {
+  const auto whole = static_cast<std::int64_t>(value);
+  if (static_cast<T>(whole) == value) return std::to_string(whole);
+  return dump_json(Json(value));
+}
+
 template <class T>
 std::string range(T least, T most) {
-  return " must be from " + std::to_string(least) + " to " + std::to_string(most);
+  return " must be from " + plain(least) + " to " + plain(most);
 }
 
 }  // namespace

@@ -159,6 +159,16 @@ TEST(FieldsOf, RangesHoldAndNullCountsAsAbsent) {
   EXPECT_EQ(fields.finish().error().message, "'a' must be from 0 to 9");
 }
 
+TEST(FieldsOf, BoundsReadAsPeopleWriteThem) {
+  const Json body{{"temperature", 3}, {"share", 2}};
+  Fields temperature(body);
+  EXPECT_FALSE(temperature.number("temperature", 0, 2));
+  EXPECT_EQ(temperature.finish().error().message, "'temperature' must be from 0 to 2");
+  Fields share(body);
+  EXPECT_FALSE(share.number("share", -0.5, 0.5));
+  EXPECT_EQ(share.finish().error().message, "'share' must be from -0.5 to 0.5");
+}
+
 TEST(QueryOf, NumbersMustBeWhole) {
   const std::map<std::string, std::string> values = {{"from", "7"}, {"limit", "1x"}};
   Query query(values);

@@ -66,8 +66,24 @@ Json embeddings_json(const EmbeddingRequest& request, const Embeddings& vectors,
               {"usage", {{"prompt_tokens", tokens}, {"total_tokens", tokens}}}};
 }
 
+// A model's own words for it are for whoever opens models, not for a client.
+Error no_embeddings(const std::string& name, const std::string& encoders) {
+  return Error{Code::kUnsupported,
+               "model '" + name + "' has no embeddings; " +
+                   (encoders.empty() ? "no model of this server has" : "these have: " + encoders)};
+}
+
+std::string encoders_of(const ApiServices& services) {
+  std::string names;
+  for (const auto& [name, model] : services.models) {
+    if (model->info().kind == "encoder") names += (names.empty() ? "" : ", ") + name;
+  }
+  return names;
+}
+
 // On the readers' thread: counting asks the model and waits a moment.
-void embed(Model& model, EmbeddingRequest request, const Writer& writer) {
+void embed(Model& model, EmbeddingRequest request, const std::string& encoders,
+           const Writer& writer) {
   std::int64_t tokens = 0;
   for (const std::string& input : request.inputs) {
     const Result<std::int32_t> counted = model.count_tokens(input);
@@ -75,11 +91,13 @@ void embed(Model& model, EmbeddingRequest request, const Writer& writer) {
     tokens += *counted;
   }
   std::vector<std::string> inputs = request.inputs;
-  model.embed(std::move(inputs),
-              [writer, request = std::move(request), tokens](const Result<Embeddings>& vectors) {
-                if (!vectors) return send_error(*writer, vectors.error());
-                send_json(*writer, 200, embeddings_json(request, *vectors, tokens));
-              });
+  model.embed(std::move(inputs), [writer, request = std::move(request), encoders,
+                                  tokens](const Result<Embeddings>& vectors) {
+    if (!vectors && vectors.error().code == Code::kUnsupported)
+      return send_error(*writer, no_embeddings(request.model, encoders));
+    if (!vectors) return send_error(*writer, vectors.error());
+    send_json(*writer, 200, embeddings_json(request, *vectors, tokens));
+  });
 }
 
 }  // namespace
@@ -101,10 +119,9 @@ void answer_embeddings(const ApiServices& services, const Call& call) {
     return send_error(*call.writer, not_found("there is no encoder '" + request->model +
                                               "'; GET /v1/models lists what is here"));
   }
-  const Status posted =
-      services.readers.post([model, request = std::move(*request), writer = call.writer]() mutable {
-        embed(*model, std::move(request), writer);
-      });
+  const Status posted = services.readers.post(
+      [model, request = std::move(*request), encoders = encoders_of(services),
+       writer = call.writer]() mutable { embed(*model, std::move(request), encoders, writer); });
   if (!posted) send_error(*call.writer, posted.error());
 }
 
