@@ -29,7 +29,7 @@ const TEXTS = {
 };
 
 const byId = (id) => document.getElementById(id);
-const state = { language: 'en', key: '', flows: [], conversation: '', controllers: new Set(), follower: null, shown: new Set(), typedAt: 0 };
+const state = { language: 'en', key: '', flows: [], conversation: '', controllers: new Set(), follower: null, shown: new Set(), awaited: new Set(), person: false, typedAt: 0 };
 const text = (id) => TEXTS[state.language][id];
 
 function element(tag, className, content) {
@@ -107,7 +107,7 @@ async function open() {
   byId('unlock').hidden = true;
   byId('chat').hidden = false;
   listFlows();
-  begin();
+  if (!(await comeBack())) begin();
 }
 
 function askForKey(fault) {
@@ -142,12 +142,62 @@ function begin() {
   if (state.follower) state.follower.abort();
   state.follower = null;
   state.shown.clear();
-  state.conversation = `page-${Array.from(crypto.getRandomValues(new Uint8Array(8)), (b) => b.toString(16).padStart(2, '0')).join('')}`;
+  state.awaited.clear();
+  state.person = false;
+  const id = `page-${Array.from(crypto.getRandomValues(new Uint8Array(8)), (b) => b.toString(16).padStart(2, '0')).join('')}`;
+  remember(id);
   byId('messages').replaceChildren();
   listFlows();
   const flow = currentFlow();
   if (flow && localized(flow.greeting)) addTurn('flow', localized(flow.greeting));
   byId('text').focus();
+}
+
+// This tab's conversation and its flow, so that a reload goes on with it.
+function remember(conversation) {
+  state.conversation = conversation;
+  sessionStorage.setItem('qiao.conversation', conversation);
+  sessionStorage.setItem('qiao.flow', byId('flow').value);
+}
+
+// Shows the conversation that this tab had before a reload. False: there is none to go on with.
+async function comeBack() {
+  const id = sessionStorage.getItem('qiao.conversation');
+  const name = sessionStorage.getItem('qiao.flow');
+  if (!id || !state.flows.some((flow) => flow.name === name)) return false;
+  byId('flow').value = name;
+  listFlows();
+  let messages = [];
+  try {
+    messages = (await (await call(`/v1/conversations/${encodeURIComponent(id)}/messages?limit=1000`)).json()).messages;
+  } catch (fault) {
+    if (fault.status !== 404) return false;
+  }
+  if (!messages.length) return false;
+  state.conversation = id;
+  byId('messages').replaceChildren();
+  const flow = currentFlow();
+  if (localized(flow.greeting)) addTurn('flow', localized(flow.greeting));
+  for (const message of messages) {
+    if (message.subject === flow.input) addAsked(message);
+    if (message.subject === flow.output) showStored(message);
+  }
+  follow(Math.max(...messages.map((message) => message.offset)) + 1);
+  byId('text').focus();
+  return true;
+}
+
+// Its answer may have been on its way when the page was left.
+function addAsked(message) {
+  state.awaited.add(message.id);
+  addTurn('user', message.text);
+}
+
+function showStored(message) {
+  state.shown.add(message.id);
+  state.awaited.delete(message.cause);
+  const turn = addTurn('flow', message.text);
+  if (message.headers && message.headers['x-route'] === 'person') turn.append(element('div', 'way', text('aPerson')));
 }
 
 function addTurn(kind, content) {
@@ -250,6 +300,8 @@ function takeChunk(chunk, answer, bubble) {
 
 function showFault(turn, bubble, fault) {
   if (fault.name === 'AbortError') {
+    if (bubble.textContent) bubble.classList.add('overtaken');
+    else bubble.remove();
     turn.append(element('div', 'way', text('stopped')));
     return;
   }
@@ -381,12 +433,19 @@ function addFilters(box, events) {
 
 // --- a person answers
 
-async function followPerson() {
+function followPerson() {
+  if (!state.person) addTurn('note', text('person'));
+  state.person = true;
+  follow();
+}
+
+// What comes without a turn of this page: from the log's offset `from` on, else from now on.
+async function follow(from) {
   if (state.follower) return;
-  addTurn('note', text('person'));
   const follower = new AbortController();
   state.follower = follower;
-  const path = `/v1/topics/${encodeURIComponent(currentFlow().output)}/subscribe`;
+  const query = from === undefined ? '' : `?from=${from}`;
+  const path = `/v1/topics/${encodeURIComponent(currentFlow().output)}/subscribe${query}`;
   try {
     const response = await call(path, { signal: follower.signal });
     await readEvents(response, (type, data) => {
@@ -403,10 +462,11 @@ function takeFromPerson(message) {
   if (message.conversation !== state.conversation || state.shown.has(message.id)) return;
   const route = message.headers && message.headers['x-route'];
   const late = message.headers && message.headers['x-after'];
-  if (route && route !== 'person' && !late) return;
+  const awaited = state.awaited.delete(message.cause);
+  if (route && route !== 'person' && !late && !awaited) return;
   state.shown.add(message.id);
   const turn = addTurn('flow', message.text);
-  if (!late) turn.append(element('div', 'way', text('aPerson')));
+  if (!late && !awaited) turn.append(element('div', 'way', text('aPerson')));
   toBottom();
 }
 
