@@ -29,7 +29,7 @@ class RoutingByTerms : public ::testing::Test {
 TEST_F(RoutingByTerms, ChineseProbes) {
   const testing::Judged judged = judge(Language::kChinese);
   judged.print(::testing::UnitTest::GetInstance()->current_test_info()->name());
-  EXPECT_GE(judged.accuracy(), 0.68) << judged.faults;
+  EXPECT_GE(judged.accuracy(), 0.65) << judged.faults;
   EXPECT_GE(judged.refusal(), 0.88) << judged.faults;
 }
 

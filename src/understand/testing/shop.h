@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <algorithm>
 #include <fstream>
 #include <future>
 #include <iostream>
+#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -35,6 +37,17 @@ inline Result<UnderstandSpec> shop_spec() {
   return spec;
 }
 
+// The routes that ask for more than the flow's threshold.
+inline std::map<std::string, double> shop_thresholds() {
+  std::map<std::string, double> out;
+  const YamlNode flow = load_yaml(QIAO_SOURCE "/examples/customer-service/flow.yaml").value();
+  for (const YamlNode& route : flow.find("routes")->items) {
+    const YamlNode* own = route.find("threshold");
+    if (own != nullptr) out[route.find("name")->scalar] = std::stod(own->scalar);
+  }
+  return out;
+}
+
 struct Probe {
   std::string label;  // "oos": none
   std::string text;
@@ -58,7 +71,7 @@ inline Annotations annotate_and_wait(const Understander& understander, const std
   return promise.get_future().get();
 }
 
-// How probes were judged: by the best intent or route, or none under `threshold`.
+// How probes were judged: by the best intent or route, or none under `threshold` or its own.
 struct Judged {
   int right = 0;  // in scope, with the right label
   int in_scope = 0;
@@ -78,6 +91,7 @@ struct Judged {
 inline Judged judge(const Understander& understander, const std::vector<Probe>& probes,
                     Language language, double threshold) {
   Judged judged;
+  const std::map<std::string, double> own = shop_thresholds();
   for (const Probe& probe : probes) {
     if (detect_language(probe.text) != language) continue;
     const Annotations found = annotate_and_wait(understander, probe.text);
@@ -85,7 +99,9 @@ inline Judged judge(const Understander& understander, const std::vector<Probe>& 
     for (const auto* group : {&found.intents, &found.likes}) {
       if (!group->empty() && group->front().score > best.score) best = group->front();
     }
-    const std::string label = best.score >= threshold ? best.label : "oos";
+    const auto higher = own.find(best.label);
+    const double needed = higher == own.end() ? threshold : std::max(threshold, higher->second);
+    const std::string label = best.score >= needed ? best.label : "oos";
     const bool right = label == probe.label;
     const bool outside = probe.label == "oos";
     ++(outside ? judged.outside : judged.in_scope);
