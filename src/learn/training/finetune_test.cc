@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <filesystem>
 
@@ -96,6 +97,36 @@ TEST_F(FinetuneTest, LearnsHowTagsFollowEachOther) {
   wanted.out = folder_ / "weighted";
   wanted.class_weights = true;
   EXPECT_EQ(run(wanted).error().code, Code::kInvalidArgument);
+}
+
+TEST_F(FinetuneTest, TagsAreResumedToTheBitAndServedAlike) {
+  FinetuneOptions wanted = options("bundle");
+  wanted.task = Task::kTag;
+  expect_resumed_to_the_bit(wanted, 9);
+  auto served = ServedBundle::open(folder_ / "broken", 1);
+  if (!served && served.error().code == Code::kUnsupported) GTEST_SKIP() << "without llama.cpp";
+  ASSERT_TRUE(served) << served.error().message;
+  Bundle bundle = load_bundle(folder_ / "broken").value();
+  const RowFile file = read_rows(folder_ / "dev.jsonl", Task::kTag).value();
+  const Exam exam =
+      make_exam(file, bundle.task, bundle.tokenizer, bundle.labels, bundle.tokens_max);
+  const Report report =
+      evaluate(bundle.model, exam, bundle.labels, bundle.tokenizer.pad(), false).value();
+  EntityScore told;
+  EntityScore here;
+  for (std::size_t i = 0; i < file.rows.size(); ++i) {
+    const auto given = (*served)->ask(file.rows[i].text);
+    ASSERT_TRUE(given) << given.error().message;
+    const auto expected = entities_of(file.rows[i].tags);
+    told.given += given->entities.size();
+    for (const Entity& entity : given->entities) {
+      told.right += std::find(expected.begin(), expected.end(), entity) != expected.end() ? 1 : 0;
+    }
+    here += report.tagged[i].entities;
+  }
+  EXPECT_GT(here.right, 0U);
+  EXPECT_EQ(told.given, here.given);
+  EXPECT_EQ(told.right, here.right);
 }
 
 // The label is what the second text says, whatever stands in the first.
