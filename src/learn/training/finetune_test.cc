@@ -42,6 +42,11 @@ class FinetuneTest : public testing::TrainingTest {
     ASSERT_TRUE(run(wanted));
     EXPECT_EQ(sum("unbroken"), sum("broken"));
   }
+  static Report report_of(Bundle& bundle, const RowFile& rows, bool bfloat16 = false) {
+    const Exam exam =
+        make_exam(rows, bundle.task, bundle.tokenizer, bundle.labels, bundle.tokens_max);
+    return evaluate(bundle.model, exam, bundle.labels, bundle.tokenizer.pad(), bfloat16).value();
+  }
 };
 
 TEST_F(FinetuneTest, LearnsLabelsAndTheBundleSaysTheSame) {
@@ -52,9 +57,7 @@ TEST_F(FinetuneTest, LearnsLabelsAndTheBundleSaysTheSame) {
 
   Bundle bundle = load_bundle(folder_ / "bundle").value();
   const RowFile dev = read_rows(folder_ / "dev.jsonl", Task::kClassify).value();
-  const Exam exam = make_exam(dev, bundle.task, bundle.tokenizer, bundle.labels, bundle.tokens_max);
-  const Report report =
-      evaluate(bundle.model, exam, bundle.labels, bundle.tokenizer.pad(), false).value();
+  const Report report = report_of(bundle, dev);
   EXPECT_DOUBLE_EQ(report.accuracy, json_number((*card)["dev"], "accuracy").value_or(0));
   EXPECT_FALSE(std::filesystem::exists(folder_ / "bundle.partial"));
 }
@@ -108,10 +111,7 @@ TEST_F(FinetuneTest, TagsAreResumedToTheBitAndServedAlike) {
   ASSERT_TRUE(served) << served.error().message;
   Bundle bundle = load_bundle(folder_ / "broken").value();
   const RowFile file = read_rows(folder_ / "dev.jsonl", Task::kTag).value();
-  const Exam exam =
-      make_exam(file, bundle.task, bundle.tokenizer, bundle.labels, bundle.tokens_max);
-  const Report report =
-      evaluate(bundle.model, exam, bundle.labels, bundle.tokenizer.pad(), false).value();
+  const Report report = report_of(bundle, file);
   EntityScore told;
   EntityScore here;
   for (std::size_t i = 0; i < file.rows.size(); ++i) {
@@ -172,10 +172,7 @@ TEST_F(FinetuneNumbersTest, LearnsNumbersAndTheBundleSaysTheSame) {
 
   Bundle bundle = load_bundle(folder_ / "bundle").value();
   const RowFile file = dev();
-  const Exam exam =
-      make_exam(file, bundle.task, bundle.tokenizer, bundle.labels, bundle.tokens_max);
-  const Report report =
-      evaluate(bundle.model, exam, bundle.labels, bundle.tokenizer.pad(), true).value();
+  const Report report = report_of(bundle, file, true);
   EXPECT_NEAR(report.regression.r2, r2, 1e-3);  // the scale is folded into the head
   EXPECT_GT(report.regression.spearman, 0.9);
   EXPECT_LT(report.regression.mae, 10);
@@ -193,10 +190,7 @@ TEST_F(FinetuneNumbersTest, NumbersAreServedAlike) {
   ASSERT_TRUE(served) << served.error().message;
   Bundle bundle = load_bundle(folder_ / "bundle").value();
   const RowFile file = dev();
-  const Exam exam =
-      make_exam(file, bundle.task, bundle.tokenizer, bundle.labels, bundle.tokens_max);
-  const Report report =
-      evaluate(bundle.model, exam, bundle.labels, bundle.tokenizer.pad(), false).value();
+  const Report report = report_of(bundle, file);
   for (std::size_t i = 0; i < file.rows.size(); ++i) {
     const auto given = (*served)->ask(file.rows[i].text);
     ASSERT_TRUE(given) << given.error().message;
@@ -255,10 +249,7 @@ TEST_F(FinetuneHeadsTest, LearnsAllHeadsAndTheBundleSaysTheSame) {
   EXPECT_EQ(read_file(folder_ / "bundle/labels.json").value().find("\"named\""),
             read_file(folder_ / "bundle/labels.json").value().find('"'));  // the first of both
   const RowFile file = dev();
-  const Exam exam =
-      make_exam(file, bundle.task, bundle.tokenizer, bundle.labels, bundle.tokens_max);
-  const Report report =
-      evaluate(bundle.model, exam, bundle.labels, bundle.tokenizer.pad(), false).value();
+  const Report report = report_of(bundle, file);
   EXPECT_DOUBLE_EQ(report.accuracy, told["accuracy"].get<double>());
   EXPECT_DOUBLE_EQ(report.loss, told["loss"].get<double>());
 }
@@ -271,10 +262,7 @@ TEST_F(FinetuneHeadsTest, AreServedAlike) {
   ASSERT_TRUE(told) << told.error().message;
   Bundle bundle = load_bundle(folder_ / "bundle").value();
   const RowFile file = dev();
-  const Exam exam =
-      make_exam(file, bundle.task, bundle.tokenizer, bundle.labels, bundle.tokens_max);
-  const Report report =
-      evaluate(bundle.model, exam, bundle.labels, bundle.tokenizer.pad(), false).value();
+  const Report report = report_of(bundle, file);
   EXPECT_NEAR((*told)["before"]["accuracy"].get<double>(), report.accuracy, 1e-9);
   EXPECT_GT((*told)["agreement"].get<double>(), 0.9);
   auto served = ServedBundle::open(folder_ / "bundle", 1);
