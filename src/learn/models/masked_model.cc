@@ -14,7 +14,9 @@ MaskedModelImpl::MaskedModelImpl(const EncoderShape& shape, double dropout)
 torch::Tensor MaskedModelImpl::forward(const torch::Tensor& ids, const torch::Tensor& places) {
   const torch::Tensor hidden = encoder(ids, torch::ones_like(ids, torch::kBool));
   const torch::Tensor asked = hidden.flatten(0, 1).index_select(0, places);
-  const torch::Tensor ready = norm(torch::gelu(transform(asked), "tanh"));
+  // Within Bfloat16Scope the product is bfloat16, which the norm of binary32 weights refuses.
+  const torch::Tensor ready =
+      norm(torch::gelu(transform(asked), "tanh").to(norm->weight.scalar_type()));
   return torch::linear(ready, encoder->words->weight, bias);
 }
 
