@@ -120,6 +120,27 @@ class Busy(unittest.TestCase):
         self.assertIn('qiao_flow_replies_saved_total{flow="slow"} 1', text.decode())
 
 
+DESK = """flow: desk
+routes: [ { name: all, otherwise: true, to: human.desk } ]
+fallback: { text: A person takes over. }
+"""
+
+
+class Person(unittest.TestCase):
+    def test_who_writes_on_by_http_is_told_that_a_person_has_the_message(self):
+        folder = pathlib.Path(tempfile.mkdtemp(prefix="qiao-person-"))
+        self.addCleanup(shutil.rmtree, folder, ignore_errors=True)
+        (folder / "flow.yaml").write_text(DESK, encoding="utf-8")
+        with Server(folder, environment=NO_MODELS).start() as server:
+            say = lambda text: server.call("POST", "/v1/chat/completions", {  # noqa: E731
+                "model": "desk", "conversation": "c1", "messages": [{"role": "user", "content": text}]})[1]["choices"][0]["message"]["content"]
+            self.assertEqual(say("help me"), "A person takes over.")
+            self.assertIn("given your message", say("are you there?"))
+            self.assertIn("已转给对方", say("在吗？我等了很久"))
+            self.assertEqual(len(server.messages("human.desk")), 3)
+            self.assertEqual([m["text"] for m in server.messages("desk.out")], ["A person takes over."])
+
+
 class Consent(unittest.TestCase):
     def setUp(self):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="qiao-consent-"))
@@ -185,6 +206,21 @@ class Consent(unittest.TestCase):
         self.assertEqual(lease(), [])
         self.server.call("POST", "/v1/groups/desk.refunds/nack", {"offset": claimed["offset"], "attempt": claimed["attempt"], "counts": False})
         self.assertEqual(lease()[0]["offset"], claimed["offset"])
+
+    def test_who_asks_meanwhile_is_told_and_answered_after_the_decision(self):
+        approval = self.ask()
+        begun = time.monotonic()
+        status, body = self.server.call("POST", "/v1/chat/completions", {
+            "model": "shop", "conversation": "c1", "messages": [{"role": "user", "content": "退款到哪一步了？"}]})
+        self.assertEqual(status, 200, body)
+        self.assertLess(time.monotonic() - begun, 20)
+        self.assertIn("等待人工审批", body["choices"][0]["message"]["content"])
+        self.assertEqual((body["qiao"]["finish"], body["qiao"]["approval"]), ("waiting", approval["id"]))
+        self.assertEqual(self.replies(), ["I have asked."])
+        self.assertEqual(self.decide(approval, "deny", note="no")[0], 200)
+        self.assertTrue(wait_until(lambda: len(self.replies()) == 3), self.server.errors())
+        causes = [m["cause"] for m in self.server.messages("shop.out")]
+        self.assertEqual(causes[2], body["qiao"]["message_id"])
 
     def test_other_conversations_do_not_wait(self):
         first = self.ask("c1")

@@ -1,9 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+#include <atomic>
+
+#include "base/i18n.h"
+#include "flow/turn/approval.h"
 #include "server/api/answer_reader.h"
 #include "server/api/sse.h"
 #include "server/openai/openai_answer.h"
 #include "server/openai/openai_chat.h"
 #include "server/openai/openai_conversations.h"
+#include "text/language.h"
 
 namespace qiao::server {
 namespace {
@@ -38,6 +44,8 @@ Usage usage_of(const Json& end) {
   usage.completion_tokens = take("completion_tokens");
   return usage;
 }
+
+constexpr std::int64_t kConsentCheckMs = 1'000;  // of silence, before it is asked why
 
 // One turn of a flow for one OpenAI client. Held by the reader's hooks until the answer ends.
 class FlowChat : public std::enable_shared_from_this<FlowChat> {
@@ -109,13 +117,52 @@ class FlowChat : public std::enable_shared_from_this<FlowChat> {
             if (const auto reader = self->reader_.lock()) reader->fail(published.error());
             return;
           }
+          self->watch_for_consent();
           if (!self->request_.stream) return;
           self->answer_->open();
           self->heartbeat_->start();
         });
   }
 
+  // A conversation that waits for somebody's consent answers nothing for hours: its asker is told
+  // and let go. What it sent stays in its lane; the reply comes at the flow's output.
+  void watch_for_consent() {
+    services_.broker_loop.post_after(kConsentCheckMs, [weak = weak_from_this()] {
+      const auto self = weak.lock();
+      if (!self || self->begun_) return;
+      self->services_.broker.parked("flow." + self->flow_.config().name,
+                                    [weak](const Result<std::vector<ParkedMessage>>& parked) {
+                                      if (const auto chat = weak.lock(); chat && parked)
+                                        chat->let_go_if_parked(*parked);
+                                    });
+    });
+  }
+
+  void let_go_if_parked(const std::vector<ParkedMessage>& parked) {
+    const auto mine = std::find_if(parked.begin(), parked.end(), [this](const ParkedMessage& one) {
+      return one.message.conversation == conversation_ && one.message.id != message_id_ &&
+             one.reason.starts_with(flow::kParkReason);
+    });
+    const auto reader = reader_.lock();
+    if (begun_ || mine == parked.end() || !reader || !reader->leave()) return;
+    heartbeat_->stop();
+    (void)answer_->text(in_users_language(Text::kFlowWaitsForConsent));
+    ChatAnswer::End end;
+    end.extra = {{"finish", "waiting"},
+                 {"message_id", message_id_},
+                 {"conversation", conversation_},
+                 {"approval", mine->reason.substr(flow::kParkReason.size())}};
+    file_conversation(true);
+    answer_->finish(end);
+  }
+
+  [[nodiscard]] std::string in_users_language(Text text) const {
+    const std::string& said = request_.generate.turns.back().content;
+    return tr(detect_language(said).value_or(Language::kEnglish), text);
+  }
+
   Status take(const StreamEvent& event) {
+    begun_ = true;
     switch (event.kind) {
       case StreamEvent::Kind::kText:
         return answer_->text(event.text);
@@ -141,6 +188,10 @@ class FlowChat : public std::enable_shared_from_this<FlowChat> {
     end.extra = end_;
     end.extra["reply_id"] = end_.value("message_id", "");
     end.extra["message_id"] = message_id_;
+    // Who holds the conversation answers later; until then these words do.
+    const bool to_person = end_.value("state", "") == "person";
+    if (to_person && answer_->shown().empty())
+      (void)answer_->text(in_users_language(Text::kFlowPassedOn));
     file_conversation(true);
     answer_->finish(end);
   }
@@ -168,6 +219,7 @@ class FlowChat : public std::enable_shared_from_this<FlowChat> {
   std::unique_ptr<ChatAnswer> answer_;
   std::shared_ptr<Heartbeat> heartbeat_;
   std::weak_ptr<AnswerReader> reader_;
+  std::atomic<bool> begun_{false};  // something of the answer came
   Json end_;
 };
 

@@ -232,15 +232,18 @@ async function say(words) {
   setWriting();
   try {
     await ask(words, answer, bubble, controller.signal);
-    const passedOn = answer.end && answer.end.state === 'person';
+    const passedOn = answer.end && answer.end.state === 'person' && !answer.end.reply_id;
+    const waits = answer.end && answer.end.finish === 'waiting';
     const superseded = answer.end && answer.end.finish === 'superseded';
     if (superseded) {
       showOvertaken(turn, bubble, answer.text, 'superseded');
     } else if (answer.end && answer.end.reply_id && state.shown.has(answer.end.reply_id)) {
       showOvertaken(turn, bubble, '', 'together');
     } else {
-      if (!answer.text) passedOn ? bubble.remove() : (bubble.textContent = text('noAnswer'));
-      if (answer.end) showWay(turn, answer);
+      if (passedOn) bubble.remove();
+      else if (!answer.text) bubble.textContent = text('noAnswer');
+      if (waits) state.awaited.add(answer.id);
+      else if (answer.end) showWay(turn, answer);
     }
   } catch (fault) {
     showFault(turn, bubble, fault);
