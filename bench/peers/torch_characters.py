@@ -3,7 +3,7 @@
 """Pre-trains the model of `qiao train pretrain` (GPT-2, characters, nanoGPT's published CPU
 configuration) in PyTorch eager, and prints one JSON line.
 
-  torch_characters.py TEXT STEPS THREADS fp32|bf16 [SEED] [SCHEDULE]
+  torch_characters.py TEXT STEPS THREADS fp32|bf16 [SEED] [SCHEDULE] [RATE]
 
 The same layers, sizes, initial spreads, optimiser, schedule and share of held-out text; attention is
 PyTorch's own fused one. `seconds` is learning alone, as Qiao counts it: looks at the held-out text
@@ -22,7 +22,7 @@ from torch import nn
 from torch.nn import functional as F
 
 LAYERS, HEADS, WIDTH, CONTEXT, BATCH = 4, 4, 128, 64, 12
-RATE, FLOOR, WARMUP, DECAY, CLIP = 1e-3, 0.1, 100, 0.1, 1.0
+FLOOR, WARMUP, DECAY, CLIP = 0.1, 100, 0.1, 1.0
 LOOK_EVERY, LOOK_BATCHES = 200, 20
 
 
@@ -74,6 +74,7 @@ def main():
     path, steps, threads, numbers = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), sys.argv[4]
     seed = int(sys.argv[5]) if len(sys.argv) > 5 else 1
     schedule = int(sys.argv[6]) if len(sys.argv) > 6 else steps
+    rate = float(sys.argv[7]) if len(sys.argv) > 7 else 1e-3
     torch.set_num_threads(threads)
     torch.manual_seed(seed)
     random = numpy.random.default_rng(seed)
@@ -85,7 +86,7 @@ def main():
     model = Decoder(len(characters) + 1)
     matrices = [w for w in model.parameters() if w.dim() >= 2]
     others = [w for w in model.parameters() if w.dim() < 2]
-    optimiser = torch.optim.AdamW([{"params": matrices, "weight_decay": DECAY}, {"params": others, "weight_decay": 0}], lr=RATE,
+    optimiser = torch.optim.AdamW([{"params": matrices, "weight_decay": DECAY}, {"params": others, "weight_decay": 0}], lr=rate,
                                   betas=(0.9, 0.99))
     half = lambda: torch.autocast("cpu", torch.bfloat16) if numbers == "bf16" else contextlib.nullcontext()
 
@@ -106,7 +107,7 @@ def main():
         begin, cpu_begin = time.perf_counter(), time.process_time()
         x, y = blocks(train, random.integers(0, len(train) - CONTEXT, BATCH))
         for group in optimiser.param_groups:
-            group["lr"] = RATE * share(step, schedule)
+            group["lr"] = rate * share(step, schedule)
         optimiser.zero_grad(set_to_none=True)
         with half():
             loss = model(x, y)

@@ -39,6 +39,7 @@ void declare(Arguments& arguments, PretrainOptions& options, std::string& archit
   arguments.add("--at-once", "N", options.at_once, Text::kLearnAtOnceHelp);
   arguments.add("--steps", "N", options.steps, Text::kLearnStepsHelp);
   arguments.add("--rate", "X", options.rate, Text::kLearnRateHelp);
+  arguments.add("--average", "X", options.average, Text::kLearnAverageHelp);
   arguments.add("--dropout", "X", options.dropout, Text::kLearnDropoutHelp);
   arguments.add("--held-out", "X", options.held_out, Text::kLearnHeldOutHelp);
   arguments.add("--write", "N", options.written, Text::kLearnWriteHelp);

@@ -6,10 +6,11 @@
 #include <bit>
 #include <cmath>
 
-// One version for AVX2 and one for every x86-64. Sanitizers start after such choices are made.
+// One version for AVX-512, one for AVX2 and one for every x86-64. Sanitizers start after such
+// choices are made.
 #if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && \
     !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-#define QIAO_VECTORS __attribute__((target_clones("arch=haswell", "default")))
+#define QIAO_VECTORS __attribute__((target_clones("arch=x86-64-v4", "arch=haswell", "default")))
 #else
 #define QIAO_VECTORS
 #endif

@@ -31,7 +31,8 @@ inline constexpr std::size_t kGpt2LayerParts = 12;
 // The mean loss of the next token and its gradient by every weight of a GPT-2 decoder, forward and
 // backward in one pass written by hand: matrix products by BLAS, all between them in few sweeps
 // (fused_rows.h), no graph. Each thread takes some of the texts with buffers of its own, which are
-// kept from step to step. Equal to autograd but for rounding.
+// kept from step to step. Equal to autograd but for rounding. Within Bfloat16Scope the products are
+// of bfloat16.
 //
 // One thread at a time; the same result for the same number of threads.
 class Gpt2Pass {

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "learn/models/language_model.h"
+#include "learn/training/precision.h"
 
 namespace qiao::learn {
 namespace {
@@ -58,6 +59,29 @@ TEST_P(Gpt2PassTest, LossAndGradientsAreThoseOfAutograd) {
 }
 
 INSTANTIATE_TEST_SUITE_P(HeadsOf, Gpt2PassTest, ::testing::Values(1, 2, 4, 16));
+
+// Whatever this CPU has. Three digits: as far from binary32 as autograd's products in bfloat16.
+TEST_F(Gpt2PassTest, InBfloat16ItIsNearBinary32) {
+  const auto model = make_language_model(shape(4), 0);
+  const torch::Tensor ids = torch::randint(11, {5, 33}, torch::kLong);
+  const torch::Tensor targets = torch::randint(11, {5, 33}, torch::kLong);
+  const auto run = [&](bool bfloat16) {
+    for (const auto& [name, weight] : weights_of(*model)) weight.mutable_grad().reset();
+    const Bfloat16Scope scope(bfloat16);
+    const double loss = model->fused_gradients(ids, targets, 1).value();
+    std::vector<torch::Tensor> gradients;
+    for (const auto& [name, weight] : weights_of(*model)) gradients.push_back(weight.grad());
+    return std::pair{loss, gradients};
+  };
+  const auto [loss, gradients] = run(false);
+  const auto [near_loss, near_gradients] = run(true);
+  EXPECT_NE(near_loss, loss);
+  EXPECT_NEAR(near_loss, loss, 0.01 * loss);
+  for (std::size_t i = 0; i < gradients.size(); ++i) {
+    const double size = gradients[i].norm().item<double>();
+    EXPECT_LE((near_gradients[i] - gradients[i]).norm().item<double>(), 1e-6 + 0.03 * size) << i;
+  }
+}
 
 TEST_F(Gpt2PassTest, TheSameBitsAgainAndNearlyTheSameWithMoreThreads) {
   const auto model = make_language_model(shape(2), 0);

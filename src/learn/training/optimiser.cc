@@ -3,6 +3,7 @@
 
 #include <ATen/Parallel.h>
 
+#include <algorithm>
 #include <cmath>
 #include <numbers>
 
@@ -56,7 +57,8 @@ AdamW::AdamW(std::vector<LearningWeight> weights, const AdamOptions& options)
   for (const LearningWeight& weight : weights_) {
     const std::int64_t counts = weight.tensor.dim() == 2 ? weight.tensor.size(0) : 1;
     moments_.push_back({torch::zeros_like(weight.tensor), torch::zeros_like(weight.tensor),
-                        torch::zeros({counts}, torch::kFloat)});
+                        torch::zeros({counts}, torch::kFloat),
+                        options.average > 0 ? weight.tensor.detach().clone() : torch::Tensor()});
   }
 }
 
@@ -101,7 +103,29 @@ Result<double> AdamW::step(double rate) {
       update_dense(i, own_rate, shrink);
     }
   }
+  update_means();
   return norm;
+}
+
+// At step t over no more than about t steps: the first weights are soon forgotten.
+void AdamW::update_means() {
+  for (std::size_t i = 0; i < weights_.size(); ++i) {
+    if (!moments_[i].mean.defined()) continue;
+    const double steps = moments_[i].steps.max().item<double>();
+    const double kept = std::min(options_.average, (1 + steps) / (10 + steps));
+    moments_[i].mean.lerp_(weights_[i].tensor, 1 - kept);
+  }
+}
+
+void AdamW::swap_means() {
+  const torch::NoGradGuard no_grad;
+  for (std::size_t i = 0; i < weights_.size(); ++i) {
+    torch::Tensor& mean = moments_[i].mean;
+    if (!mean.defined()) continue;
+    const torch::Tensor held = mean.clone();
+    mean.copy_(weights_[i].tensor);
+    weights_[i].tensor.copy_(held);
+  }
 }
 
 void AdamW::update_dense(std::size_t index, double rate, double shrink) {

@@ -17,6 +17,7 @@ struct AdamOptions {
   double epsilon = 1e-8;
   double weight_decay = 0.01;  // decoupled; matrices only
   double clip_norm = 1.0;      // of all gradients together
+  double average = 0;          // of the running mean of the weights, kept at each step; 0: no mean
 };
 
 // One weight and how it learns.
@@ -28,7 +29,9 @@ struct LearningWeight {
 
 // Adam with decoupled weight decay (Loshchilov and Hutter 2019), after clipping by the global norm,
 // in one pass over each weight. A weight whose gradient is sparse (a word table) is updated in the
-// rows of the batch alone, each with its own count of steps for the bias correction.
+// rows of the batch alone, each with its own count of steps for the bias correction. With `average`
+// it keeps an exponential running mean of every weight besides (Polyak and Juditsky 1992), over
+// fewer steps at the beginning.
 //
 // One thread at a time; the same result for the same number of threads.
 class AdamW {
@@ -40,21 +43,38 @@ class AdamW {
   // weight and leaves all weights as they were.
   Result<double> step(double rate);
 
-  // What a checkpoint must keep besides the weights: two moments and a count of steps each.
+  // What a checkpoint must keep besides the weights: two moments and a count of steps each, and the
+  // mean, if there is one.
   struct Moments {
     torch::Tensor first, second, steps;  // steps: one number, or one for each row
+    torch::Tensor mean;
   };
   [[nodiscard]] const std::vector<LearningWeight>& weights() const { return weights_; }
   [[nodiscard]] std::vector<Moments>& moments() { return moments_; }
+  // The weights take the place of their means and the other way round; nothing without means.
+  void swap_means();
 
  private:
   Result<double> norm_of_gradients() const;
   void update_dense(std::size_t index, double rate, double shrink);
   void update_rows(std::size_t index, double rate, double shrink);
+  void update_means();
 
   std::vector<LearningWeight> weights_;
   std::vector<Moments> moments_;
   AdamOptions options_;
+};
+
+// While it lives the weights are their means, if the optimiser keeps any. Nothing may learn then.
+class MeanWeights {
+ public:
+  explicit MeanWeights(AdamW& optimiser) : optimiser_(optimiser) { optimiser_.swap_means(); }
+  ~MeanWeights() { optimiser_.swap_means(); }
+  MeanWeights(const MeanWeights&) = delete;
+  MeanWeights& operator=(const MeanWeights&) = delete;
+
+ private:
+  AdamW& optimiser_;
 };
 
 // Share of the highest rate at `step` of `steps`: linear warm-up, then a cosine down to `floor`.

@@ -66,6 +66,29 @@ TEST(AdamW, UpdatesTheRowsOfTheBatchOnly) {
   EXPECT_TRUE(torch::equal(words->weight[2], before[2]));
 }
 
+TEST(AdamW, KeepsAMeanOfTheWeightsWhichTakesTheirPlaceForAWhile) {
+  torch::Tensor weight = torch::full({2}, 5.0F).set_requires_grad(true);
+  AdamOptions options;
+  options.average = 0.5;
+  options.weight_decay = 0;
+  AdamW adam({{"weight", weight}}, options);
+  torch::Tensor mean = weight.detach().clone();
+  for (int step = 1; step <= 20; ++step) {
+    adam.zero_gradients();
+    weight.pow(2).sum().backward();
+    ASSERT_TRUE(adam.step(0.1));
+    const double kept = std::min(0.5, (1.0 + step) / (10.0 + step));
+    mean = mean * kept + weight.detach() * (1 - kept);
+  }
+  const torch::Tensor learnt = weight.detach().clone();
+  {
+    const MeanWeights scope(adam);
+    EXPECT_TRUE(torch::allclose(weight, mean, 1e-5, 1e-6));
+  }
+  EXPECT_TRUE(torch::equal(weight, learnt));
+  EXPECT_GT((mean - learnt).min().item<double>(), 0);  // behind on the way down
+}
+
 TEST(AdamW, NamesTheWeightWhoseGradientIsNoNumber) {
   torch::Tensor weight = torch::ones({3}).set_requires_grad(true);
   AdamW adam({{"encoder.layer.1.output.dense.bias", weight}}, {});

@@ -110,6 +110,7 @@ class Pretrainer final : public Learner {
     AdamOptions adam;
     adam.beta2 = 0.99;  // small batches: look back less far (nanoGPT)
     adam.weight_decay = options.weight_decay;
+    adam.average = options.average;
     return adam;
   }
 
@@ -139,7 +140,8 @@ class Pretrainer final : public Learner {
   }
 
   double add_gradients_of(const Blocks& blocks, double share) {
-    if (!options_.bfloat16) {
+    {
+      const Bfloat16Scope scope(options_.bfloat16);
       const auto fused = bundle_.model->fused_gradients(blocks.ids, blocks.targets, share);
       if (fused) return *fused;
     }
@@ -192,8 +194,9 @@ Status check_options(Disk& disk, const PretrainOptions& options) {
   if (options.batch < 1 || options.at_once < 0 || options.shape.context < 1 || options.steps < 1 ||
       options.warmup < 0 || options.look_every < 1 || options.patience < 0 || options.rate <= 0 ||
       options.dropout < 0 || options.dropout >= 1 || options.held_out <= 0 ||
-      options.held_out >= 1) {
-    return invalid_argument("--batch, --steps, --rate, --dropout or --held-out is out of range");
+      options.held_out >= 1 || options.average < 0 || options.average >= 1) {
+    return invalid_argument(
+        "--batch, --steps, --rate, --average, --dropout or --held-out is out of range");
   }
   return RunFolder(disk, options.out).check();
 }
@@ -217,10 +220,17 @@ Result<LanguageBundle> take_base(const PretrainOptions& options, Json& origin) {
 
 }  // namespace
 
+double rate_from_nothing(const LanguageModelShape& shape) {
+  constexpr double kRate = 2e-3;
+  constexpr double kWidth = 128;
+  return kRate * std::min(1.0, kWidth / double(shape.width));
+}
+
 Result<Json> pretrain(Disk& disk, const PretrainOptions& given, Progress& progress,
                       const std::atomic<bool>& stop, Ranks& ranks) {
   PretrainOptions options = given;
-  if (options.rate == 0) options.rate = options.base.empty() ? kRateFromNothing : kRateFromBase;
+  if (options.rate == 0)
+    options.rate = options.base.empty() ? rate_from_nothing(options.shape) : kRateFromBase;
   QIAO_TRY(check_options(disk, options));
   QIAO_ASSIGN(const CorpusSource source, CorpusSource::open(options.text));
   Json origin;

@@ -16,7 +16,7 @@ namespace qiao::learn {
 
 // The defaults are nanoGPT's published configuration for a CPU
 // (github.com/karpathy/nanoGPT, README: Shakespeare characters, validation loss 1.88).
-struct PretrainOptions : StepOptions {  // rate 0: kRateFromNothing or kRateFromBase
+struct PretrainOptions : StepOptions {  // rate 0: rate_from_nothing() or kRateFromBase
   PretrainOptions() { batch = 12; }     // stretches of text in one step
 
   std::string text;          // a file of plain text, perhaps gzipped, or a folder of tokens
@@ -32,8 +32,10 @@ struct PretrainOptions : StepOptions {  // rate 0: kRateFromNothing or kRateFrom
   bool bfloat16 = true;
 };
 
-inline constexpr double kRateFromNothing = 1e-3;
 inline constexpr double kRateFromBase = 5e-5;
+// 2e-3 for models of up to 128 wide; wider ones want it lower in inverse proportion (Yang et al.
+// 2022, for Adam). On Tiny Shakespeare 1e-3 ends 0.08 above it (docs/performance.md).
+double rate_from_nothing(const LanguageModelShape& shape);
 
 // Trains a model of the next token and writes it as the bundle `out`: the state with the lowest
 // validation loss; a decoder also as model.gguf. From nothing tokens are the tokenizer's, or

@@ -61,6 +61,7 @@ Status StepLoop::begin(Json identity) {
   identity["batch"] = options_.batch;
   identity["steps"] = options_.steps;
   identity["rate"] = options_.rate;
+  identity["average"] = options_.average;
   identity["warmup"] = options_.warmup;
   identity["seed"] = options_.seed;
   identity["look_every"] = options_.look_every;  // the best state is that of a look
@@ -127,6 +128,7 @@ Result<bool> StepLoop::learn() {
 }
 
 Status StepLoop::look() {
+  const MeanWeights mean(optimiser_);
   const double held_out = learner_.held_out_loss(false);
   const double best = json_number(state_.notes, "best").value_or(-1);
   state_.notes["curve"].push_back({{"step", state_.step}, {"loss", loss_}, {"held_out", held_out}});

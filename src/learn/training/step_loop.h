@@ -40,7 +40,8 @@ struct StepOptions {
   std::string out;         // the bundle's folder; must not exist
   std::int64_t batch = 0;  // rows of a step
   std::int64_t steps = 2000;
-  double rate = 0;  // highest; falls to a tenth
+  double rate = 0;        // highest; falls to a tenth
+  double average = 0.99;  // AdamOptions::average: what is looked at and kept is the mean
   std::int64_t warmup = 100;
   std::int64_t seed = 1;
   std::int64_t look_every = 200;  // steps between looks at the held-out text

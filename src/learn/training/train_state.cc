@@ -15,6 +15,7 @@ NamedTensors tensors_of(AdamW& optimiser) {
     out.emplace_back("first/" + weight.name, moments.first);
     out.emplace_back("second/" + weight.name, moments.second);
     out.emplace_back("steps/" + weight.name, moments.steps);
+    if (moments.mean.defined()) out.emplace_back("mean/" + weight.name, moments.mean);
   }
   return out;
 }
