@@ -13,6 +13,12 @@ std::optional<std::string> LineReader::next() {
   }
 }
 
+std::optional<std::string> LineReader::waiting() {
+  auto line = take_line();
+  if (line || at_end_ || !fill(0)) return line;
+  return take_line();
+}
+
 bool LineReader::ended() {
   if (buffer_.empty() && !at_end_) fill(0);
   return buffer_.empty() && at_end_;

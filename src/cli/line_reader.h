@@ -19,6 +19,8 @@ class LineReader {
 
   // The next line without its end; nothing at the end of the input or when a signal came.
   std::optional<std::string> next();
+  // A line that is already there; never waits.
+  std::optional<std::string> waiting();
   // Whether the input is known to have ended; never waits.
   bool ended();
 

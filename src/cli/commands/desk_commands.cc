@@ -80,11 +80,22 @@ class Desk {
   // Nothing when the input has ended or a signal came.
   Result<std::optional<LeasedMessage>> wait_for_message() {
     while (!lines_.ended() && !interrupts_.wait(0)) {
+      take_typed_early();
+      if (quit_) break;
       QIAO_ASSIGN(std::vector<LeasedMessage> leased,
                   client_.lease(group_, options_.name, 1, kWaitMs));
       if (!leased.empty()) return std::optional(std::move(leased.front()));
     }
     return std::optional<LeasedMessage>();
+  }
+
+  // What a person types before a message is open is an answer to none.
+  void take_typed_early() {
+    if (!session_.terminal.input_is_terminal) return;
+    while (const auto line = lines_.waiting()) {
+      quit_ = quit_ || *line == "/quit";
+      if (!quit_ && !line->empty()) session_.note(Text::kCliDeskNothingOpen);
+    }
   }
 
   Status serve(const LeasedMessage& leased) {
@@ -165,18 +176,26 @@ class Desk {
     }
   }
 
-  // What the flow understood and why it proposes this.
+  // What is to be done, with what, and why the flow proposes it.
   void show_proposal(const Message& message) {
     for (const Part& part : message.parts) {
       const auto context =
           part.kind == Part::Kind::kJson ? parse_json(part.data) : Result<Json>(Json());
       if (!context || !context->is_object()) continue;
-      for (const char* key : {"describe", "arguments", "understood", "decision"}) {
-        if (!context->contains(key)) continue;
-        const Json& value = (*context)[key];
-        out_.line(out_.paint(Style::kDim, std::string(key) + " ") +
+      const auto line = [this](const std::string& name, const Json& value) {
+        out_.line("  " + out_.paint(Style::kDim, printable(name) + ": ") +
                   printable(value.is_string() ? value.get<std::string>() : dump_json(value)));
+      };
+      out_.line(out_.paint(Style::kBold, printable(json_string(*context, "tool").value_or(""))) +
+                "  " + printable(json_string(*context, "describe").value_or("")));
+      const Json arguments = context->value("arguments", Json::object());
+      if (arguments.is_object()) {
+        for (const auto& [name, value] : arguments.items()) line(name, value);
       }
+      const Json decision = context->value("decision", Json::object());
+      if (!decision.is_object()) continue;
+      line(session_.say(Text::kCliDeskReason), json_string(decision, "route").value_or("") + " — " +
+                                                   json_string(decision, "reason").value_or(""));
     }
   }
 
