@@ -39,6 +39,7 @@ thresholds: { semantic: 0.62, margin: 0.0 }
 knowledge:                            # answers that are known need no model
   files: [ knowledge/*.yaml ]
   certain: 0.86                       # this near: the entry is the answer
+  clear: { score: 0.65, ahead: 0.05 } # and so, when it leads the next one so clearly
   related: 0.55                       # this near: the entry goes into the model's context
 
 agents:

@@ -7,6 +7,7 @@
 
 #include "flow/agents/template_text.h"
 #include "text/sentences.h"
+#include "understand/fusion.h"
 
 namespace qiao {
 namespace {
@@ -203,12 +204,17 @@ void ModelAgent::warm_up(std::span<const KnowledgeEntry> entries) {
   read_all(model_, requests);
 }
 
-// Who says nothing but what an entry says can say the entry.
+// Who is to say nothing but what an entry says can say the entry, if it is more likely meant than
+// not; who has a sentence of its own, only when no other entry comes near.
 std::optional<std::string> ModelAgent::plain(const AgentTask& task) const {
-  if (agent_.knowledge_only && !task.knowledge.empty()) {
-    return task.knowledge.front().entry->answer.in(task.language);
-  }
-  return reply_of(agent_, task);
+  const bool grounded =
+      std::any_of(agent_.filters.begin(), agent_.filters.end(),
+                  [](const FilterConfig& filter) { return filter.name == "grounded"; });
+  if (task.knowledge.empty() || !(agent_.knowledge_only || grounded)) return reply_of(agent_, task);
+  const KnowledgeHit& best = task.knowledge.front();
+  const bool leads = agent_.knowledge_only || best.ahead >= ClearConfig().ahead;
+  if (leads && strength(best) >= kEvenScore) return best.entry->answer.in(task.language);
+  return agent_.knowledge_only ? std::nullopt : reply_of(agent_, task);
 }
 
 Processor::Cancel TemplateAgent::process(std::shared_ptr<const AgentTask> task, OnText,

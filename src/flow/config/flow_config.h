@@ -58,9 +58,16 @@ struct HeadConfig {
   std::string head = {};                      // of a bundle with several; "": the one called `name`
 };
 
+// An entry that fits so well, and so much better than the next one, answers as it stands.
+struct ClearConfig {
+  double score = 0.65;
+  double ahead = 0.05;
+};
+
 struct KnowledgeConfig {
   std::vector<KnowledgeEntry> entries;
   double certain = 0.90;
+  std::optional<ClearConfig> clear;
   double related = 0.55;
   std::size_t top = 3;
   std::string to;  // agent for messages that no route takes but an entry is related to
@@ -125,7 +132,8 @@ struct AgentConfig {
   double temperature = 0.3;
   std::vector<FilterConfig> filters;
   int retries = 1;
-  Localized reply;  // the key `template`
+  bool stream = true;  // text is shown as it is written; false: when it has passed the filters
+  Localized reply;     // the key `template`
   std::string game;
   std::string data;         // path of the game's data
   bool homophones = false;  // idiom-chain: the same sound is enough

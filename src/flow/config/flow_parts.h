@@ -48,6 +48,7 @@ struct PartReader {
   std::string prompt(const YamlNode& node, const std::string& file);
   void agent_limits(CheckedReader& reader, AgentConfig& agent);
   std::vector<FilterConfig> filters(const YamlNode& node);
+  std::optional<ClearConfig> read_clear(const YamlNode& node);
   void add_knowledge(const YamlNode& files, const std::string& path, KnowledgeConfig& knowledge);
   std::vector<std::string> glob(const YamlNode& node, const std::string& pattern);
 };

@@ -102,8 +102,8 @@ std::vector<ToolConfig> PartReader::tools(const YamlNode& node) {
 }
 
 std::vector<FilterConfig> PartReader::filters(const YamlNode& node) {
-  static const std::vector<std::string> kFilters{"language",   "relevant", "no-pii", "length",
-                                                 "repetition", "numbers",  "format"};
+  static const std::vector<std::string> kFilters{"language",   "relevant", "no-pii",   "length",
+                                                 "repetition", "numbers",  "grounded", "format"};
   std::vector<FilterConfig> filters;
   const bool list = node.kind == YamlNode::Kind::kList;
   const std::vector<YamlNode> single{node};
@@ -153,6 +153,7 @@ void PartReader::agent_limits(CheckedReader& reader, AgentConfig& agent) {
       reader.integer("context_tokens", agent.context_tokens, 64, 1'000'000));
   agent.temperature = reader.number("temperature", agent.temperature, 0, 2);
   agent.retries = static_cast<int>(reader.integer("retries", agent.retries, 0, kRetriesMax));
+  agent.stream = reader.get_bool("stream").value_or(agent.stream);
 }
 
 AgentConfig PartReader::agent(const std::string& name, const YamlNode& node) {

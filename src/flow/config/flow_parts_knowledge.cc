@@ -55,6 +55,16 @@ void PartReader::add_knowledge(const YamlNode& files, const std::string& path,
   }
 }
 
+std::optional<ClearConfig> PartReader::read_clear(const YamlNode& node) {
+  ClearConfig clear;
+  if (!is_map(node, "clear", faults)) return std::nullopt;
+  CheckedReader reader(node, faults);
+  clear.score = reader.number("score", clear.score, 0, 1);
+  clear.ahead = reader.number("ahead", clear.ahead, 0, 1);
+  reader.close();
+  return clear;
+}
+
 KnowledgeConfig PartReader::knowledge(const YamlNode& node) {
   KnowledgeConfig knowledge;
   if (!is_map(node, "knowledge", faults)) return knowledge;
@@ -63,6 +73,7 @@ KnowledgeConfig PartReader::knowledge(const YamlNode& node) {
   knowledge.to = reader.text("to");
   knowledge.certain = reader.number("certain", knowledge.certain, 0, 1);
   knowledge.related = reader.number("related", knowledge.related, 0, 1);
+  if (const YamlNode* clear = reader.get_node("clear")) knowledge.clear = read_clear(*clear);
   knowledge.top = reader.count("top", knowledge.top, 1, kKnowledgeTopMax);
   reader.close();
   if (knowledge.related > knowledge.certain) {

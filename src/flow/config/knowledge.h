@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <algorithm>
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <memory>
@@ -12,15 +14,27 @@
 
 namespace qiao {
 
+// Scores are in [0,1], on the scale of the semantic routes (understand/fusion.h).
 struct KnowledgeHit {
   const KnowledgeEntry* entry = nullptr;
-  double score = 0;      // in [0,1], as the semantic routes' scores
-  std::string question;  // the one it was nearest to
+  double score = 0;      // how well the entry fits as a whole
+  std::string question;  // its nearest one
+  double alike = 0;      // how near that is
+  double ahead = 0;      // of the best hit: its score less that of the next entry; 0 by terms
+                         // alone, whose lead says little
 };
 
-// Finds the entries whose questions are nearest to a text. Every question is an example of its
-// own to an Understander, so that knowledge and routes share one scale (dense and BM25, or BM25
-// alone without an encoder); an entry's score is its best question's.
+// How much a text is about the entry: what it has in common with a question of it or with all of
+// it, whichever is more.
+inline double strength(const KnowledgeHit& hit) {
+  return std::max(hit.score, hit.alike);
+}
+
+// Finds the entries that fit a text. Every question, every answer and every entry as a whole is an
+// example of its own to an Understander, so that knowledge and routes share one scale (dense and
+// BM25, or BM25 alone without an encoder). An entry's score is the mean of its best question, its
+// answer and the whole, which finds more than questions alone do (docs/concepts/understanding.md);
+// without an encoder the best of the three, as terms are few.
 //
 // Immutable after make(); thread-safe; the hits point into `config`, which must outlive them.
 class KnowledgeBase : public std::enable_shared_from_this<KnowledgeBase> {
@@ -31,22 +45,25 @@ class KnowledgeBase : public std::enable_shared_from_this<KnowledgeBase> {
   static Result<std::shared_ptr<const KnowledgeBase>> make(const KnowledgeConfig& config,
                                                            Encoders encoders);
 
-  // Calls back with at most config.top entries of at least `related`, best first; returns at once.
+  // Calls back with at most config.top entries, best first: those as near as `certain` by a
+  // question, then those of at least `related`. Returns at once.
   void find(std::string text, OnHits done) const;
 
  private:
-  struct Question {
-    const KnowledgeEntry* entry = nullptr;
-    std::string text;
+  // What a label stands for: a question of an entry, its answer, or the whole of it.
+  struct Side {
+    enum class Kind : std::uint8_t { kQuestion, kAnswer, kWhole };
+    std::size_t entry = 0;
+    Kind kind = Kind::kQuestion;
+    std::string text;  // of a question
   };
 
-  explicit KnowledgeBase(const KnowledgeConfig& config)
-      : related_(config.related), top_(config.top) {}
-  [[nodiscard]] std::vector<KnowledgeHit> fold(const std::vector<Scored>& scores) const;
+  explicit KnowledgeBase(const KnowledgeConfig& config) : config_(config) {}
+  void add(UnderstandSpec& spec, Side side, std::string example);
+  [[nodiscard]] std::vector<KnowledgeHit> fold(const Annotations& found) const;
 
-  const double related_;
-  const std::size_t top_;
-  std::map<std::string, Question> questions_;  // by label
+  const KnowledgeConfig& config_;
+  std::map<std::string, Side> sides_;  // by label
   std::shared_ptr<const Understander> understander_;
 };
 

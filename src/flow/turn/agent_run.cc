@@ -330,11 +330,15 @@ void AgentRun::keep_draft(const std::string& step, const std::string& asked,
 }
 
 void AgentRun::show(std::string_view piece) {
-  if (std::exchange(first_text_, false)) {
-    parts_.metrics.first_text_seconds.observe(
-        static_cast<double>(parts_.clock.steady_us() - begin_us_) / 1e6);
-  }
+  if (!agent_.stream) return;
+  note_first_text();
   stream_.text(piece);
+}
+
+void AgentRun::note_first_text() {
+  if (!std::exchange(first_text_, false)) return;
+  parts_.metrics.first_text_seconds.observe(
+      static_cast<double>(parts_.clock.steady_us() - begin_us_) / 1e6);
 }
 
 void AgentRun::drafted(Result<Draft> result) {
@@ -455,6 +459,7 @@ void AgentRun::judged(std::vector<Verdict> verdicts) {
 }
 
 void AgentRun::accept(std::string filter) {
+  if (draft_.by_model) note_first_text();  // where it was not shown before
   answer_.text = std::move(draft_.text);
   answer_.filter = std::move(filter);
   answer_.by_model = draft_.by_model;

@@ -96,6 +96,7 @@ class AgentRun : public std::enable_shared_from_this<AgentRun> {
   void draft();
   void make_draft();
   [[nodiscard]] std::string question() const;
+  void note_first_text();
   void show(std::string_view piece);
   void keep_draft(const std::string& step, const std::string& asked, const Result<Draft>& draft);
   void drafted(Result<Draft> draft);

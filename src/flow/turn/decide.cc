@@ -17,6 +17,12 @@ constexpr double kMoreAlike = 0.05;
 // most likely says the same in other words (understand/fusion.h), and leads all else by kMoreAlike.
 constexpr double kEndScore = 0.86;
 
+std::string two_places(double value) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%.2f", value);
+  return text;
+}
+
 void take(Decision& decision, std::string tier, std::string route, std::string to,
           std::string reason) {
   decision.tier = std::move(tier);
@@ -32,19 +38,24 @@ void apply_knowledge(const DecideInput& input, Decision& decision) {
   if (input.hits.empty()) return;
   const KnowledgeConfig& config = input.config.knowledge;
   const KnowledgeHit& best = input.hits.front();
+  const double strong = strength(best);
   const bool nothing_else = decision.out_of_scope || decision.tier == "reject";
   const bool rule = decision.tier == "rule" && !nothing_else;
   const double like = decision.scores.empty() ? 0 : decision.scores[0].score;
-  const bool clearer = decision.tier == "semantic" && like > best.score;
-  const bool certain = best.score >= config.certain && !rule && !clearer;
-  const bool weaker = decision.tier == "semantic" && best.score >= like + kMoreAlike;
+  const bool clearer = decision.tier == "semantic" && like > strong && decision.to != config.to;
+  const bool clear =
+      config.clear && best.score >= config.clear->score && best.ahead >= config.clear->ahead;
+  const bool certain = (strong >= config.certain || clear) && !rule && !clearer;
+  const bool weaker = decision.tier == "semantic" && strong >= like + kMoreAlike;
   const bool related = !certain && (nothing_else || weaker) && !config.to.empty();
   if (!certain && !related) return;
-  const double needed = certain ? config.certain : config.related;
-  char scores[64];
-  std::snprintf(scores, sizeof scores, " score %.2f >= %.2f", best.score, needed);
+  const bool by_lead = certain && strong < config.certain;
+  const double needed = !certain ? config.related : by_lead ? config.clear->score : config.certain;
+  std::string reason = "entry " + best.entry->id + " score " +
+                       two_places(by_lead ? best.score : strong) + " >= " + two_places(needed);
+  if (by_lead) reason += ", " + two_places(best.ahead) + " ahead";
   take(decision, "knowledge", certain ? "knowledge" : "related", certain ? "knowledge" : config.to,
-       "entry " + best.entry->id + scores);
+       std::move(reason));
   decision.threshold = needed;
 }
 
@@ -93,7 +104,7 @@ void apply_game(const DecideInput& input, Conversation& conversation, Decision& 
 // route, and those of a rule only when it takes the message; its words are as clear as can be.
 double most_alike(const DecideInput& input) {
   const Decision decision = route(input.message, input.seen, input.config.routes);
-  double best = input.hits.empty() ? 0 : input.hits.front().score;
+  double best = input.hits.empty() ? 0 : strength(input.hits.front());
   if (!decision.scores.empty()) best = std::max(best, decision.scores[0].score);
   if (decision.tier != "rule") return best;
   if (is_rule_of_words(input.config.routes, decision)) return 1;

@@ -87,6 +87,32 @@ TEST_F(DecideTest, ARuleOrAClearerRouteComesBeforeTheEntry) {
   EXPECT_EQ(decide_now().route, "care");
 }
 
+TEST_F(DecideTest, AnEntryThatLeadsClearlyAnswersThoughItIsNotCertain) {
+  config_.knowledge.to = "agent.returns";
+  hits_ = {{&entry_, 0.7, "how many days", 0.6, 0.08}};
+  EXPECT_EQ(decide_now().route, "related");  // nobody asked for it
+  config_.knowledge.clear = ClearConfig{0.65, 0.05};
+  const Decision decision = decide_now();
+  EXPECT_EQ(decision.to, "knowledge");
+  EXPECT_EQ(decision.reason, "entry days score 0.70 >= 0.65, 0.08 ahead");
+  hits_[0].ahead = 0.04;
+  EXPECT_EQ(decide_now().route, "related");
+  hits_[0].ahead = 0.08;
+  hits_[0].score = 0.64;
+  EXPECT_EQ(decide_now().route, "related");
+}
+
+// Both lead to who answers from knowledge: the entry itself is better.
+TEST_F(DecideTest, AClearerRouteToTheAgentOfTheKnowledgeDoesNotKeepAnEntryFromAnswering) {
+  config_.knowledge.clear = ClearConfig{0.65, 0.05};
+  hits_ = {{&entry_, 0.7, "how many days", 0.6, 0.08}};
+  seen_.likes = {{"refund", 0.9}};
+  const std::string refund_to = decide_now().to;
+  EXPECT_EQ(decide_now().route, "refund");
+  config_.knowledge.to = refund_to;
+  EXPECT_EQ(decide_now().route, "knowledge");
+}
+
 TEST_F(DecideTest, ARelatedEntryIsBetterThanNoRoute) {
   hits_ = {{&entry_, 0.6, "how many days"}};
   EXPECT_EQ(decide_now().route, "unknown");

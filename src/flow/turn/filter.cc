@@ -13,6 +13,7 @@
 #include "text/pii.h"
 #include "text/sentences.h"
 #include "text/terms.h"
+#include "understand/weak_terms.h"
 
 namespace qiao {
 namespace {
@@ -26,6 +27,10 @@ constexpr double kSharedWordsMin = 0.12;
 constexpr std::size_t kShortDraftTerms = 6;  // too short to judge: "好的", "You're welcome"
 constexpr double kCosineMin = 0.30;
 constexpr std::size_t kEmbedBytesMax = 2'000;
+// Terms of what was given that a draft must bring, and their share of all that are new in it:
+// where they parted what a small model made up from what it had read (docs/performance.md).
+constexpr std::size_t kGroundedTermsMin = 3;
+constexpr double kGroundedShareMin = 0.5;
 // A shorter question may well be answered in its own words: "good morning".
 constexpr std::size_t kEchoBytesMin = 15;
 
@@ -50,6 +55,13 @@ double cosine(const std::vector<float>& a, const std::vector<float>& b) {
 std::set<std::string> term_set(std::string_view text) {
   const std::vector<std::string> terms = terms_of(text);
   return {terms.begin(), terms.end()};
+}
+
+// Terms that say something by themselves: no particles, no single Han character.
+std::set<std::string> telling_terms(std::string_view text) {
+  std::set<std::string> terms = term_set(text);
+  std::erase_if(terms, [](const std::string& term) { return share_of_term(term) < 1; });
+  return terms;
 }
 
 // The vectors of draft, question and given, one after another; then the verdict.
@@ -104,6 +116,7 @@ Check check_of(const std::string& filter) {
   if (filter == "repetition") return check_repetition;
   if (filter == "format") return check_json;
   if (filter == "numbers") return check_numbers;
+  if (filter == "grounded") return check_grounded;
   return nullptr;
 }
 
@@ -174,6 +187,22 @@ Verdict check_numbers(const FilterInput& input) {
   const std::string missing = number_not_in(input.draft, known);
   if (missing.empty()) return pass("numbers");
   return reject("numbers", "the number " + missing + " stands in nothing that was given");
+}
+
+Verdict check_grounded(const FilterInput& input) {
+  std::set<std::string> stated;
+  for (const std::string_view sentence : sentences_of(input.draft)) {
+    if (!sentence.ends_with("?") && !sentence.ends_with("？"))
+      stated.merge(telling_terms(sentence));
+  }
+  for (const std::string& term : telling_terms(input.question)) stated.erase(term);
+  const std::set<std::string> given = telling_terms(input.given);
+  const auto known = static_cast<std::size_t>(std::count_if(
+      stated.begin(), stated.end(), [&](const std::string& term) { return given.contains(term); }));
+  const double share =
+      static_cast<double>(known) / static_cast<double>(std::max<std::size_t>(1, stated.size()));
+  if (known >= kGroundedTermsMin && share >= kGroundedShareMin) return pass("grounded", share);
+  return reject("grounded", "say what the knowledge says about it, in its own words", share);
 }
 
 Verdict check_relevant_words(const FilterInput& input) {

@@ -41,6 +41,9 @@ Verdict check_repetition(const FilterInput& input);
 Verdict check_json(const FilterInput& input);
 // Every number in digits stands in question, conversation, given or prompt.
 Verdict check_numbers(const FilterInput& input);
+// What the draft states beyond the question stands in what was given, for the greater part, and is
+// something at all: not "yes", not the question turned round.
+Verdict check_grounded(const FilterInput& input);
 // Words in common with question, conversation and given: what `relevant` falls back to.
 Verdict check_relevant_words(const FilterInput& input);
 // From the vectors of draft, question and given.

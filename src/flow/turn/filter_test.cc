@@ -101,6 +101,24 @@ TEST(Filter, NumbersThatNobodyGave) {
   EXPECT_TRUE(check_numbers(some).passed);
 }
 
+TEST(Filter, GroundedIsWhatTheKnowledgeSays) {
+  FilterInput some = input("办会员要交钱吗", "需要。", Language::kChinese);
+  some.given = "注册即为普通会员，免费；一年消费满 1000 元升银卡。";
+  EXPECT_FALSE(check_grounded(some).passed);
+  some.draft = "不用交钱，注册即为普通会员。";
+  EXPECT_TRUE(check_grounded(some).passed);
+  some.draft = "注册即为普通会员吗？";  // asks back
+  EXPECT_FALSE(check_grounded(some).passed);
+  some.draft = "会员年费每年在首页充值中心用微信支付，注册送礼。";  // much of its own
+  EXPECT_FALSE(check_grounded(some).passed);
+  some = input("can I split the payment over two cards", "Yes, you can split the payment.",
+               Language::kEnglish);
+  some.given = "We take WeChat Pay, Alipay, bank cards and gift cards.";
+  EXPECT_FALSE(check_grounded(some).passed);  // the question turned round
+  some.draft = "We take WeChat Pay, Alipay and bank cards.";
+  EXPECT_TRUE(check_grounded(some).passed);
+}
+
 TEST(Filter, JsonForm) {
   EXPECT_TRUE(check_json(input("q", R"({"a":1})", Language::kEnglish)).passed);
   EXPECT_FALSE(check_json(input("q", "a: 1", Language::kEnglish)).passed);

@@ -181,7 +181,11 @@ std::vector<Verdict> verdicts_from_receipt(const Json& json) {
 Json receipt_json(const std::vector<KnowledgeHit>& hits) {
   Json list = Json::array();
   for (const KnowledgeHit& hit : hits)
-    list.push_back({{"id", hit.entry->id}, {"score", hit.score}, {"question", hit.question}});
+    list.push_back({{"id", hit.entry->id},
+                    {"score", hit.score},
+                    {"question", hit.question},
+                    {"alike", hit.alike},
+                    {"ahead", hit.ahead}});
   return list;
 }
 
@@ -194,7 +198,9 @@ std::optional<std::vector<KnowledgeHit>> hits_from_receipt(const Json& json,
                                     [&](const KnowledgeEntry& one) { return one.id == id; });
     if (entry == config.entries.end()) return std::nullopt;
     hits.push_back({&*entry, json_number(item, "score").value_or(0),
-                    json_string(item, "question").value_or("")});
+                    json_string(item, "question").value_or(""),
+                    json_number(item, "alike").value_or(0),
+                    json_number(item, "ahead").value_or(0)});
   }
   return hits;
 }

@@ -180,7 +180,10 @@ void Turn::note_decision() {
   if (!hits_.empty()) {
     Json hits = Json::array();
     for (const KnowledgeHit& hit : hits_) {
-      hits.push_back({{"id", hit.entry->id}, {"score", hit.score}, {"question", hit.question}});
+      hits.push_back({{"id", hit.entry->id},
+                      {"score", hit.score},
+                      {"question", hit.question},
+                      {"alike", hit.alike}});
     }
     note("knowledge", Json{{"hits", hits}, {"certain", decision_.to == "knowledge"}});
   }
