@@ -84,7 +84,10 @@ class Desk {
       if (quit_) break;
       QIAO_ASSIGN(std::vector<LeasedMessage> leased,
                   client_.lease(group_, options_.name, 1, kWaitMs));
-      if (!leased.empty()) return std::optional(std::move(leased.front()));
+      if (leased.empty()) continue;
+      take_typed_early();  // while it was waited for
+      if (!quit_) return std::optional(std::move(leased.front()));
+      QIAO_TRY(client_.nack(leased.front(), 0, false, "the desk closed"));
     }
     return std::optional<LeasedMessage>();
   }

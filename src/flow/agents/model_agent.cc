@@ -204,17 +204,12 @@ void ModelAgent::warm_up(std::span<const KnowledgeEntry> entries) {
   read_all(model_, requests);
 }
 
-// Who is to say nothing but what an entry says can say the entry, if it is more likely meant than
-// not; who has a sentence of its own, only when no other entry comes near.
+// Who says nothing but what an entry says can say the entry, if it is more likely meant than not.
 std::optional<std::string> ModelAgent::plain(const AgentTask& task) const {
-  const bool grounded =
-      std::any_of(agent_.filters.begin(), agent_.filters.end(),
-                  [](const FilterConfig& filter) { return filter.name == "grounded"; });
-  if (task.knowledge.empty() || !(agent_.knowledge_only || grounded)) return reply_of(agent_, task);
+  if (!agent_.knowledge_only || task.knowledge.empty()) return reply_of(agent_, task);
   const KnowledgeHit& best = task.knowledge.front();
-  const bool leads = agent_.knowledge_only || best.ahead >= ClearConfig().ahead;
-  if (leads && strength(best) >= kEvenScore) return best.entry->answer.in(task.language);
-  return agent_.knowledge_only ? std::nullopt : reply_of(agent_, task);
+  if (strength(best) < kEvenScore) return std::nullopt;
+  return best.entry->answer.in(task.language);
 }
 
 Processor::Cancel TemplateAgent::process(std::shared_ptr<const AgentTask> task, OnText,

@@ -115,12 +115,6 @@ TEST_F(ModelAgentTest, WithoutADraftTheNearestEntryIsSaidWhereNothingElseMayBe) 
   EXPECT_EQ(ModelAgent(agent_, model_, {}, {}).plain(task), "答");
   task.knowledge[0].score = 0.6;  // less likely meant than not: a person knows more
   EXPECT_EQ(ModelAgent(agent_, model_, {}, {}).plain(task), std::nullopt);
-  agent_.knowledge_only = false;
-  agent_.filters = {{"grounded", ""}};
-  task.knowledge[0].score = 0.7;
-  EXPECT_EQ(ModelAgent(agent_, model_, {}, {}).plain(task), "请说具体些。");
-  task.knowledge[0].ahead = 0.1;
-  EXPECT_EQ(ModelAgent(agent_, model_, {}, {}).plain(task), "答");
   task.knowledge.clear();
   EXPECT_EQ(ModelAgent(agent_, model_, {}, {}).plain(task), "请说具体些。");
 }

@@ -135,6 +135,9 @@ Json to_json(const FlowConfig& config) {
   json["knowledge"] = {{"entries", config.knowledge.entries.size()},
                        {"certain", config.knowledge.certain},
                        {"related", config.knowledge.related}};
+  if (const auto& clear = config.knowledge.clear) {
+    json["knowledge"]["clear"] = {{"score", clear->score}, {"ahead", clear->ahead}};
+  }
   json["turn"] = {{"busy", name_of(config.turn.busy)},
                   {"settle_ms", config.turn.settle_ms},
                   {"max_wait_ms", config.turn.max_wait_ms}};

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -33,15 +34,17 @@ inline double strength(const KnowledgeHit& hit) {
 // Finds the entries that fit a text. Every question, every answer and every entry as a whole is an
 // example of its own to an Understander, so that knowledge and routes share one scale (dense and
 // BM25, or BM25 alone without an encoder). An entry's score is the mean of its best question, its
-// answer and the whole, which finds more than questions alone do (docs/concepts/understanding.md);
-// without an encoder the best of the three, as terms are few.
+// answer and the whole, as far as it has them in the text's language, which finds more than
+// questions alone do (docs/concepts/understanding.md); without an encoder the best of the three,
+// as terms are few.
 //
-// Immutable after make(); thread-safe; the hits point into `config`, which must outlive them.
+// Immutable after make(); thread-safe. The hits point into `config`: who reads them keeps it. A
+// find() that ends late does not.
 class KnowledgeBase : public std::enable_shared_from_this<KnowledgeBase> {
  public:
   using OnHits = std::function<void(std::vector<KnowledgeHit>)>;
 
-  // Encodes all questions (blocks: at start only).
+  // Encodes all of them (blocks: at start only).
   static Result<std::shared_ptr<const KnowledgeBase>> make(const KnowledgeConfig& config,
                                                            Encoders encoders);
 
@@ -51,18 +54,34 @@ class KnowledgeBase : public std::enable_shared_from_this<KnowledgeBase> {
 
  private:
   // What a label stands for: a question of an entry, its answer, or the whole of it.
+  enum class Kind : std::uint8_t { kQuestion, kAnswer, kWhole };
+  static constexpr std::size_t kKinds = 3;
   struct Side {
-    enum class Kind : std::uint8_t { kQuestion, kAnswer, kWhole };
     std::size_t entry = 0;
     Kind kind = Kind::kQuestion;
     std::string text;  // of a question
   };
+  struct Entry {
+    const KnowledgeEntry* entry = nullptr;
+    std::array<std::array<bool, kKinds>, 2> has{};  // by language: what an encoder compares
+  };
+  // How near a text is to each kind of side of one entry.
+  struct Nearest {
+    std::array<double, kKinds> best{};
+    std::string question;
+  };
 
-  explicit KnowledgeBase(const KnowledgeConfig& config) : config_(config) {}
+  explicit KnowledgeBase(const KnowledgeConfig& config)
+      : certain_(config.certain), related_(config.related), top_(config.top) {}
   void add(UnderstandSpec& spec, Side side, std::string example);
+  [[nodiscard]] double score_of(const Entry& entry, const Nearest& nearest,
+                                const Annotations& found) const;
   [[nodiscard]] std::vector<KnowledgeHit> fold(const Annotations& found) const;
 
-  const KnowledgeConfig& config_;
+  const double certain_;
+  const double related_;
+  const std::size_t top_;
+  std::vector<Entry> entries_;
   std::map<std::string, Side> sides_;  // by label
   std::shared_ptr<const Understander> understander_;
 };

@@ -44,8 +44,9 @@ inline Found find_shop_entries(Language language, Encoders encoders) {
     };
     if (wanted == ",-,") {
       ++found.others;
-      found.answered += !hits.empty() && hits[0].score >= knowledge.clear->score &&
-                        hits[0].ahead >= knowledge.clear->ahead;
+      const ClearConfig clear = knowledge.clear.value_or(ClearConfig{});
+      found.answered +=
+          !hits.empty() && hits[0].score >= clear.score && hits[0].ahead >= clear.ahead;
       continue;
     }
     ++found.questions;

@@ -240,7 +240,16 @@ void AgentRun::tools_done() {
     answer_.text = tr(task_.language, Text::kFlowToolFailed);
     return finish(std::move(answer_));
   }
+  if (lacks_grounds()) return no_draft(not_found("no entry and no tool says anything about it"));
   draft();
+}
+
+// Nothing was given that a draft could state: it would be waited for and rejected.
+bool AgentRun::lacks_grounds() const {
+  if (!task_.knowledge.empty() || !task_.tools.empty()) return false;
+  if (agent_.tool_choice == ToolChoice::kModel && !agent_.tools.empty()) return false;
+  return std::any_of(agent_.filters.begin(), agent_.filters.end(),
+                     [](const FilterConfig& filter) { return filter.name == "grounded"; });
 }
 
 // ---- drafts

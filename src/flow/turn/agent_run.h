@@ -89,6 +89,7 @@ class AgentRun : public std::enable_shared_from_this<AgentRun> {
   void tool_answered(const ToolUse& use, ToolOutcome outcome);
   void count_call();
   void tools_done();
+  [[nodiscard]] bool lacks_grounds() const;
   [[nodiscard]] std::string effect_key(const std::string& tool, const Json& arguments);
 
   void at_safe_point(std::function<void(AgentRun&, bool steered)> then);

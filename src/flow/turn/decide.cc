@@ -2,8 +2,9 @@
 #include "flow/turn/decide.h"
 
 #include <algorithm>
-#include <cstdio>
 #include <utility>
+
+#include "flow/turn/two_places.h"
 
 namespace qiao::flow {
 namespace {
@@ -17,12 +18,6 @@ constexpr double kMoreAlike = 0.05;
 // most likely says the same in other words (understand/fusion.h), and leads all else by kMoreAlike.
 constexpr double kEndScore = 0.86;
 
-std::string two_places(double value) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%.2f", value);
-  return text;
-}
-
 void take(Decision& decision, std::string tier, std::string route, std::string to,
           std::string reason) {
   decision.tier = std::move(tier);
@@ -32,7 +27,8 @@ void take(Decision& decision, std::string tier, std::string route, std::string t
   decision.out_of_scope = false;
 }
 
-// A certain entry answers unless a rule or a clearer semantic route says otherwise; a related one
+// A certain entry, or one that leads clearly, answers unless a rule or a clearer semantic route to
+// somebody else says otherwise; a related one
 // is better than no route at all, and than one whose examples are clearly less alike.
 void apply_knowledge(const DecideInput& input, Decision& decision) {
   if (input.hits.empty()) return;

@@ -2,11 +2,11 @@
 #include "flow/turn/filter.h"
 
 #include <algorithm>
-#include <cstdio>
 #include <numeric>
 #include <set>
 
 #include "flow/turn/conversation.h"
+#include "flow/turn/two_places.h"
 #include "text/language.h"
 #include "text/normalise.h"
 #include "text/numbers.h"
@@ -17,6 +17,8 @@
 
 namespace qiao {
 namespace {
+
+using flow::two_places;
 
 // Ordinary answers are below 0.15, loops near 1 (text/sentences.h).
 constexpr double kRepetitionMax = 0.35;
@@ -33,12 +35,6 @@ constexpr std::size_t kGroundedTermsMin = 3;
 constexpr double kGroundedShareMin = 0.5;
 // A shorter question may well be answered in its own words: "good morning".
 constexpr std::size_t kEchoBytesMin = 15;
-
-std::string digits(double value) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%.2f", value);
-  return text;
-}
 
 Verdict pass(std::string filter, double score = 1) {
   return {std::move(filter), true, {}, score};
@@ -168,7 +164,7 @@ Verdict check_repetition(const FilterInput& input) {
   if (is_echo(input)) return reject("repetition", "it repeats the question");
   const double score = repetition(input.draft);
   if (score <= kRepetitionMax) return pass("repetition", score);
-  return reject("repetition", "it repeats itself (" + digits(score) + " of it)", score);
+  return reject("repetition", "it repeats itself (" + two_places(score) + " of it)", score);
 }
 
 Verdict check_json(const FilterInput& input) {
@@ -216,8 +212,8 @@ Verdict check_relevant_words(const FilterInput& input) {
   const double score = shared / static_cast<double>(draft.size());
   if (score >= kSharedWordsMin) return pass("relevant", score);
   return reject("relevant",
-                "it shares too few words with the question and its context (" + digits(score) +
-                    ", at least " + digits(kSharedWordsMin) + ")",
+                "it shares too few words with the question and its context (" + two_places(score) +
+                    ", at least " + two_places(kSharedWordsMin) + ")",
                 score);
 }
 
@@ -228,8 +224,8 @@ Verdict check_relevant_vectors(const Embeddings& vectors) {
   }
   if (best >= kCosineMin) return pass("relevant", best);
   return reject("relevant",
-                "it does not speak of the question (similarity " + digits(best) + ", at least " +
-                    digits(kCosineMin) + ")",
+                "it does not speak of the question (similarity " + two_places(best) +
+                    ", at least " + two_places(kCosineMin) + ")",
                 best);
 }
 

@@ -6,6 +6,7 @@
 #include "broker/state.h"
 #include "flow/loop.h"
 #include "flow/turn/turn.h"
+#include "flow/turn/two_places.h"
 #include "text/entities.h"
 
 namespace qiao::flow {
@@ -135,10 +136,8 @@ void Turn::say_goodbye(const char* reason) {
   decision_ = {};
   decision_.route = "end";
   decision_.tier = "end";
-  char score[32];
-  std::snprintf(score, sizeof score, "%.2f", seen_.intents.empty() ? 0 : seen_.intents[0].score);
-  decision_.reason =
-      std::string(reason) + "=" + parts_.config.end.intent.value_or("") + " score " + score;
+  decision_.reason = std::string(reason) + "=" + parts_.config.end.intent.value_or("") + " score " +
+                     two_places(seen_.intents.empty() ? 0 : seen_.intents[0].score);
   note_decision();
   next_->state = Conversation::State::kEnded;
   reply(parts_.config.end.text.in(language_), false);

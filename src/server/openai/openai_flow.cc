@@ -45,7 +45,7 @@ Usage usage_of(const Json& end) {
   return usage;
 }
 
-constexpr std::int64_t kConsentCheckMs = 1'000;  // of silence, before it is asked why
+constexpr std::int64_t kConsentCheckMs = 1'000;  // of silence, between looks at why
 
 // One turn of a flow for one OpenAI client. Held by the reader's hooks until the answer ends.
 class FlowChat : public std::enable_shared_from_this<FlowChat> {
@@ -129,11 +129,13 @@ class FlowChat : public std::enable_shared_from_this<FlowChat> {
   void watch_for_consent() {
     services_.broker_loop.post_after(kConsentCheckMs, [weak = weak_from_this()] {
       const auto self = weak.lock();
-      if (!self || self->begun_) return;
+      if (!self || self->begun_ || self->reader_.expired()) return;
       self->services_.broker.parked("flow." + self->flow_.config().name,
                                     [weak](const Result<std::vector<ParkedMessage>>& parked) {
-                                      if (const auto chat = weak.lock(); chat && parked)
-                                        chat->let_go_if_parked(*parked);
+                                      const auto chat = weak.lock();
+                                      if (!chat) return;
+                                      if (parked) chat->let_go_if_parked(*parked);
+                                      chat->watch_for_consent();  // the turn before may park yet
                                     });
     });
   }

@@ -242,8 +242,12 @@ async function say(words) {
     } else {
       if (passedOn) bubble.remove();
       else if (!answer.text) bubble.textContent = text('noAnswer');
-      if (waits) state.awaited.add(answer.id);
-      else if (answer.end) showWay(turn, answer);
+      if (waits) {
+        state.awaited.add(answer.id);
+        follow();
+      } else if (answer.end) {
+        showWay(turn, answer);
+      }
     }
   } catch (fault) {
     showFault(turn, bubble, fault);
