@@ -43,6 +43,20 @@ TEST_F(LineReaderTest, GivesLinesAndTheRest) {
   EXPECT_TRUE(lines.ended());
 }
 
+TEST_F(LineReaderTest, TakesWhatIsThereWithoutWaiting) {
+  const Interrupts interrupts;
+  LineReader lines(read_end(), interrupts);
+  EXPECT_FALSE(lines.waiting());
+  write("a\nb");
+  EXPECT_EQ(lines.waiting(), "a");
+  EXPECT_FALSE(lines.waiting());  // not a whole line yet
+  write("c\n");
+  EXPECT_EQ(lines.waiting(), "bc");
+  close_writer();
+  EXPECT_FALSE(lines.waiting());
+  EXPECT_TRUE(lines.ended());
+}
+
 TEST_F(LineReaderTest, KnowsTheEndWithoutWaiting) {
   const Interrupts interrupts;
   LineReader lines(read_end(), interrupts);

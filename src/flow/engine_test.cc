@@ -329,5 +329,56 @@ TEST_F(GameFlowTest, AGameRunsUntilItIsOver) {
   EXPECT_EQ(rig_.route(), "else");
 }
 
+constexpr const char* kGrounded = R"(flow: f
+routes: [ { name: all, otherwise: true, to: agent.shop } ]
+knowledge: { files: [ knowledge/*.yaml ], certain: 0.95, related: 0.2, to: agent.shop }
+agents:
+  shop: { prompt: p.md, knowledge: true, filter: [ grounded ], retries: 0, stream: false, template: Ask at the desk. }
+)";
+
+class GroundedFlowTest : public EngineTest {
+ protected:
+  GroundedFlowTest() : EngineTest(kGrounded) {}
+  void say(const std::string& words) {
+    ASSERT_TRUE(rig_.streams->attach("m1", {}, {[this](const StreamEvent& event) {
+                                       if (event.kind != StreamEvent::Kind::kInfo)
+                                         seen_.push_back(event);
+                                     }}));
+    Message message = text_message("f.in", words, "c1");
+    message.id = "m1";
+    rig_.publish(message);
+  }
+
+  std::vector<StreamEvent> seen_;  // what readers were shown
+};
+
+TEST_F(GroundedFlowTest, ADraftThatDoesNotPassIsShownToNobody) {
+  start({{"", "Yes, of course.", {}}});
+  say("do you open early in the morning");
+  EXPECT_EQ(rig_.reply(), "Ask at the desk.");
+  EXPECT_EQ(rig_.events("filter").at(0)["verdicts"].at(0)["filter"], "grounded");
+  ASSERT_THAT(seen_, SizeIs(2));
+  EXPECT_EQ(seen_[0].text, "Ask at the desk.");
+  EXPECT_EQ(seen_[1].kind, StreamEvent::Kind::kEnd);
+}
+
+TEST_F(GroundedFlowTest, OneThatDoesIsShownWhole) {
+  rig_.folder.write("knowledge/a.yaml",
+                    "- { id: hours, questions: { en: [ when do you open ] }, "
+                    "answer: { en: The shop opens at nine and closes at eight. } }\n");
+  start({{"", "It opens at nine and closes at eight.", {}}});
+  say("when do you open in the morning");
+  EXPECT_EQ(rig_.reply(), "It opens at nine and closes at eight.");
+  ASSERT_THAT(seen_, SizeIs(2));
+  EXPECT_EQ(seen_[0].text, "It opens at nine and closes at eight.");
+}
+
+TEST_F(GroundedFlowTest, WithNothingGivenNoModelIsAsked) {
+  start({{"", "made up", {}}});
+  say("colourless green ideas");
+  EXPECT_EQ(rig_.reply(), "Ask at the desk.");
+  EXPECT_EQ(model_->calls(), 0U);
+}
+
 }  // namespace
 }  // namespace qiao

@@ -63,7 +63,7 @@ routes:
   - { name: refund, like: [ refund ], to: agent.help, threshold: 0.7 }
   - { name: person, when: { out_of_scope: true, facts: { repeated: ">= 2" } }, to: human.desk, hold: false }
 thresholds: { semantic: 0.5, margin: 0.1 }
-knowledge: { files: [ knowledge/*.yaml ], certain: 0.8, related: 0.4, top: 5 }
+knowledge: { files: [ knowledge/*.yaml ], certain: 0.8, clear: { ahead: 0.1 }, related: 0.4, top: 5 }
 tools:
   look:
     describe: look
@@ -73,7 +73,7 @@ tools:
     timeout: 2s
 agents:
   help: { prompt: prompts/p.md, tools: [ look ], knowledge: true, history: 3, tokens: 50,
-          context_tokens: 900, temperature: 0, filter: [ language, { format: json } ], retries: 2,
+          context_tokens: 900, temperature: 0, filter: [ language, { format: json } ], retries: 2, stream: false,
           template: "It is {look.state}.", label: true }
 label: x
 fallback: { to: human.desk, text: wait }
@@ -92,10 +92,14 @@ budget: { hops: 3, tokens: 900, wall: 5s }
   EXPECT_EQ(config->routes.routes[1].threshold, 0.7);
   EXPECT_FALSE(config->holds.at("person"));
   EXPECT_EQ(config->knowledge.entries.size(), 1U);
+  ASSERT_TRUE(config->knowledge.clear);
+  EXPECT_EQ(config->knowledge.clear->score, ClearConfig().score);
+  EXPECT_EQ(config->knowledge.clear->ahead, 0.1);
   EXPECT_EQ(config->tool("look")->method, "POST");
   const AgentConfig& help = *config->agent("help");
   EXPECT_EQ(help.prompt.zh, "You are kind.");
   EXPECT_EQ(help.filters.at(1).argument, "json");
+  EXPECT_FALSE(help.stream);
   // A template that shows a tool's field cannot do without the tool.
   EXPECT_EQ(help.tool_choice, ToolChoice::kRequired);
   EXPECT_EQ(config->budget, (Budget{3, 900, 5'000}));
