@@ -67,18 +67,21 @@ Result<Json> bench_generator(const ModelBenchOptions& options) {
   std::int64_t tokens = 0;
   std::optional<Error> error;
   const std::int64_t begin_us = bare.clock.steady_us();
+  const auto end_us = begin_us + static_cast<std::int64_t>(options.seconds * 1e6);
   {
     std::vector<std::jthread> conversations;
     for (int i = 0; i < options.conversations; ++i) {
       conversations.emplace_back([&] {
-        const auto answer = generate_and_wait(*bare.model, request_of(options));
-        const std::lock_guard lock(mutex);
-        if (!answer) {
-          error = answer.error();
-          return;
-        }
-        first_ms.push_back(answer->first_token_ms);
-        tokens += answer->usage.completion_tokens;
+        do {
+          const auto answer = generate_and_wait(*bare.model, request_of(options));
+          const std::lock_guard lock(mutex);
+          if (!answer) {
+            error = answer.error();
+            return;
+          }
+          first_ms.push_back(answer->first_token_ms);
+          tokens += answer->usage.completion_tokens;
+        } while (bare.clock.steady_us() < end_us);
       });
     }
   }
