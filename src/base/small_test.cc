@@ -5,9 +5,12 @@
 #include <cstdlib>
 #include <filesystem>
 #include <set>
+#include <string>
+#include <vector>
 
 #include "base/clock.h"
 #include "base/i18n.h"
+#include "base/join.h"
 #include "base/logging.h"
 #include "base/metrics.h"
 #include "base/random.h"
@@ -27,6 +30,13 @@ Result<int> quarter(int n) {
   QIAO_ASSIGN(const int h, half(n));
   QIAO_TRY(half(h));
   return h / 2;
+}
+
+TEST(Join, PutsTextsBehindOneAnother) {
+  EXPECT_EQ(join(std::set<std::string>{"b", "a"}, ", "), "a, b");
+  EXPECT_EQ(join(std::vector<std::string>{"one"}, ", "), "one");
+  EXPECT_EQ(join(std::vector<std::string>{"", "x"}, "\n"), "\nx");
+  EXPECT_EQ(join(std::vector<std::string>(), ", "), "");
 }
 
 TEST(Result, MacrosReturnTheFirstError) {

@@ -14,6 +14,7 @@
 #include <sstream>
 
 #include "base/disk.h"
+#include "base/join.h"
 
 namespace qiao {
 namespace {
@@ -211,12 +212,6 @@ std::optional<std::int64_t> to_duration_ms(std::string_view text) {
   return std::nullopt;
 }
 
-std::string join(const std::vector<std::string>& lines) {
-  std::string out;
-  for (const std::string& line : lines) out += (out.empty() ? "" : "\n") + line;
-  return out;
-}
-
 }  // namespace
 
 const YamlNode* YamlNode::find(std::string_view key) const {
@@ -389,7 +384,7 @@ void YamlReader::close() {
 
 Status YamlReader::finish() {
   close();
-  if (!faults_.empty()) return invalid_argument(join(faults_));
+  if (!faults_.empty()) return invalid_argument(join(faults_, "\n"));
   return {};
 }
 

@@ -6,6 +6,8 @@
 #include <cstdint>
 #include <vector>
 
+#include "base/join.h"
+
 namespace qiao::history {
 namespace {
 
@@ -141,12 +143,6 @@ class WordMaker {
   std::vector<std::string_view> run_;
 };
 
-std::string joined(const std::vector<std::string>& words) {
-  std::string out;
-  for (const std::string& word : words) out.append(out.empty() ? "" : " ").append(word);
-  return out;
-}
-
 void add_text(WordMaker& maker, std::string_view text) {
   char storage = 0;
   while (!text.empty()) maker.add(narrowed(take_character(text), storage));
@@ -184,7 +180,7 @@ std::string index_words(std::string_view text) {
   WordMaker maker;
   add_text(maker, text.substr(0, kIndexedBytesMax));
   maker.finish(false);
-  return joined(maker.words);
+  return join(maker.words, " ");
 }
 
 std::string match_expression(std::string_view query) {
@@ -199,7 +195,7 @@ std::string match_expression(std::string_view query) {
     if (maker.words.empty()) continue;
     // Words hold letters only, so nothing in them could end the quotes.
     if (!expression.empty()) expression += " AND ";
-    expression.append("\"").append(joined(maker.words)).append(beginning ? "\" *" : "\"");
+    expression.append("\"").append(join(maker.words, " ")).append(beginning ? "\" *" : "\"");
   }
   return expression;
 }

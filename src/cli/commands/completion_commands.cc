@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/i18n.h"
+#include "base/join.h"
 #include "cli/command.h"
 #include "cli/exit_status.h"
 
@@ -13,12 +14,6 @@ struct Words {
   std::string path;                // "", "stream", "stream ls"
   std::vector<std::string> words;  // what may follow it
 };
-
-std::string joined(const std::vector<std::string>& words) {
-  std::string text;
-  for (const std::string& word : words) text += (text.empty() ? "" : " ") + word;
-  return text;
-}
 
 std::vector<std::string> options_of(const Command& command, Session& session) {
   Options options(session);
@@ -70,7 +65,7 @@ std::string bash_script(const std::vector<Words>& tree) {
       "  case \"$path\" in\n";
   for (const Words& entry : tree) {
     const std::string path = entry.path.empty() ? "" : " " + entry.path;
-    script += "    \"" + path + "\") words=\"" + joined(entry.words) + "\" ;;\n";
+    script += "    \"" + path + "\") words=\"" + join(entry.words, " ") + "\" ;;\n";
   }
   return script +
          "  esac\n"

@@ -77,15 +77,13 @@ class Desk {
   }
 
  private:
-  // Nothing when the input has ended or a signal came.
+  // Nothing when the input has ended, a signal came or it was left.
   Result<std::optional<LeasedMessage>> wait_for_message() {
-    while (!lines_.ended() && !interrupts_.wait(0)) {
-      take_typed_early();
-      if (quit_) break;
+    while (!quit_ && !lines_.ended() && !interrupts_.wait(0)) {
       QIAO_ASSIGN(std::vector<LeasedMessage> leased,
                   client_.lease(group_, options_.name, 1, kWaitMs));
+      take_typed_early();
       if (leased.empty()) continue;
-      take_typed_early();  // while it was waited for
       if (!quit_) return std::optional(std::move(leased.front()));
       QIAO_TRY(client_.nack(leased.front(), 0, false, "the desk closed"));
     }

@@ -162,9 +162,7 @@ GenerateRequest ModelAgent::request_of(const AgentTask& task, Context& context) 
   request.deadline_ms = task.deadline_ms;
   const Json& tools = tools_in(task.language);
   if (!tools.empty()) request.tools = tools;
-  const bool json = std::any_of(agent_.filters.begin(), agent_.filters.end(),
-                                [](const FilterConfig& filter) { return filter.name == "format"; });
-  if (json && tools.empty()) request.json_schema = {{"type", "object"}};
+  if (agent_.has_filter("format") && tools.empty()) request.json_schema = {{"type", "object"}};
   return request;
 }
 

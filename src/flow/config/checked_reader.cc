@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "base/join.h"
+
 namespace qiao::flow {
 namespace {
 
@@ -28,11 +30,10 @@ bool is_map(const YamlNode& node, std::string_view what, Faults& faults) {
 bool is_known(const YamlNode& node, std::string_view what, const std::string& value,
               const std::vector<std::string>& known, Faults& faults) {
   if (std::find(known.begin(), known.end(), value) != known.end()) return true;
-  std::string list;
-  for (const std::string& name : known) list += (list.empty() ? "" : ", ") + name;
   const auto near = nearest(value, known);
   faults.at(node, "unknown " + std::string(what) + " \"" + value + "\"" +
-                      (near ? ", did you mean \"" + *near + "\"?" : "") + " (known: " + list + ")");
+                      (near ? ", did you mean \"" + *near + "\"?" : "") +
+                      " (known: " + join(known, ", ") + ")");
   return false;
 }
 

@@ -91,6 +91,10 @@ std::string_view name_of(AgentKind kind) {
   return "";
 }
 
+bool AgentConfig::has_filter(std::string_view filter) const {
+  return find_named(filters, filter) != nullptr;
+}
+
 const AgentConfig* FlowConfig::agent(std::string_view agent_name) const {
   return find_named(agents, agent_name);
 }

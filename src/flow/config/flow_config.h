@@ -131,6 +131,7 @@ struct AgentConfig {
   PriceConfig price;
   double temperature = 0.3;
   std::vector<FilterConfig> filters;
+  [[nodiscard]] bool has_filter(std::string_view filter) const;
   int retries = 1;
   bool stream = true;  // text is shown as it is written; false: when it has passed the filters
   Localized reply;     // the key `template`

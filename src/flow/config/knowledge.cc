@@ -3,6 +3,7 @@
 
 #include <utility>
 
+#include "base/join.h"
 #include "text/language.h"
 
 namespace qiao {
@@ -11,12 +12,6 @@ namespace {
 // An entry so much less alike than the best one is about something else: a model that read it
 // would take longer to begin and no better answer.
 constexpr double kFarBehind = 0.05;
-
-std::string joined(const std::vector<std::string>& questions, std::string_view between) {
-  std::string all;
-  for (const std::string& question : questions) all += question + std::string(between);
-  return all;
-}
 
 }  // namespace
 
@@ -35,7 +30,9 @@ Result<std::shared_ptr<const KnowledgeBase>> KnowledgeBase::make(const Knowledge
       }
       if (answer.empty()) continue;
       base->add(spec, {i, Kind::kAnswer, {}}, answer);
-      base->add(spec, {i, Kind::kWhole, {}}, joined(questions, chinese ? "；" : "; ") + answer);
+      std::vector<std::string> whole = questions;
+      whole.push_back(answer);
+      base->add(spec, {i, Kind::kWhole, {}}, join(whole, chinese ? "；" : "; "));
     }
   }
   QIAO_ASSIGN(base->understander_, Understander::make(std::move(spec), std::move(encoders)));

@@ -248,8 +248,7 @@ void AgentRun::tools_done() {
 bool AgentRun::lacks_grounds() const {
   if (!task_.knowledge.empty() || !task_.tools.empty()) return false;
   if (agent_.tool_choice == ToolChoice::kModel && !agent_.tools.empty()) return false;
-  return std::any_of(agent_.filters.begin(), agent_.filters.end(),
-                     [](const FilterConfig& filter) { return filter.name == "grounded"; });
+  return agent_.has_filter("grounded");
 }
 
 // ---- drafts
@@ -329,11 +328,8 @@ void AgentRun::keep_draft(const std::string& step, const std::string& asked,
                           const Result<Draft>& draft) {
   const bool by_model = agent_.kind == AgentKind::kModel || agent_.kind == AgentKind::kTable;
   if (!by_model) return;  // it comes out the same again
-  const bool waits =
-      std::any_of(agent_.filters.begin(), agent_.filters.end(),
-                  [](const FilterConfig& filter) { return filter.name == "relevant"; });
   draft_step_ = step;
-  if (draft && (waits || !draft->tool_calls.empty()))
+  if (draft && (agent_.has_filter("relevant") || !draft->tool_calls.empty()))
     return receipts_.store(step, asked, receipt_json(draft));
   receipts_.keep(step, asked, receipt_json(draft));
 }

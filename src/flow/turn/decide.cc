@@ -28,8 +28,8 @@ void take(Decision& decision, std::string tier, std::string route, std::string t
 }
 
 // A certain entry, or one that leads clearly, answers unless a rule or a clearer semantic route to
-// somebody else says otherwise; a related one
-// is better than no route at all, and than one whose examples are clearly less alike.
+// somebody else says otherwise; a related one is better than no route at all, and than one whose
+// examples are clearly less alike.
 void apply_knowledge(const DecideInput& input, Decision& decision) {
   if (input.hits.empty()) return;
   const KnowledgeConfig& config = input.config.knowledge;
@@ -39,20 +39,21 @@ void apply_knowledge(const DecideInput& input, Decision& decision) {
   const bool rule = decision.tier == "rule" && !nothing_else;
   const double like = decision.scores.empty() ? 0 : decision.scores[0].score;
   const bool clearer = decision.tier == "semantic" && like > strong && decision.to != config.to;
-  const bool clear =
-      config.clear && best.score >= config.clear->score && best.ahead >= config.clear->ahead;
-  const bool certain = (strong >= config.certain || clear) && !rule && !clearer;
+  const bool free = !rule && !clearer;
   const bool weaker = decision.tier == "semantic" && strong >= like + kMoreAlike;
-  const bool related = !certain && (nothing_else || weaker) && !config.to.empty();
-  if (!certain && !related) return;
-  const bool by_lead = certain && strong < config.certain;
-  const double needed = !certain ? config.related : by_lead ? config.clear->score : config.certain;
-  std::string reason = "entry " + best.entry->id + " score " +
-                       two_places(by_lead ? best.score : strong) + " >= " + two_places(needed);
-  if (by_lead) reason += ", " + two_places(best.ahead) + " ahead";
-  take(decision, "knowledge", certain ? "knowledge" : "related", certain ? "knowledge" : config.to,
-       std::move(reason));
-  decision.threshold = needed;
+  const auto by = [&](double score, double needed) {
+    decision.threshold = needed;
+    return "entry " + best.entry->id + " score " + two_places(score) + " >= " + two_places(needed);
+  };
+  if (free && strong >= config.certain) {
+    take(decision, "knowledge", "knowledge", "knowledge", by(strong, config.certain));
+  } else if (free && config.clear && best.score >= config.clear->score &&
+             best.ahead >= config.clear->ahead) {
+    take(decision, "knowledge", "knowledge", "knowledge",
+         by(best.score, config.clear->score) + ", " + two_places(best.ahead) + " ahead");
+  } else if ((nothing_else || weaker) && !config.to.empty()) {
+    take(decision, "knowledge", "related", config.to, by(strong, config.related));
+  }
 }
 
 // The condition of the rule that takes the message, or null.

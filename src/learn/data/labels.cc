@@ -6,6 +6,8 @@
 #include <set>
 #include <utility>
 
+#include "base/join.h"
+
 namespace qiao::learn {
 namespace {
 
@@ -27,12 +29,6 @@ Result<Labels> heads_of_rows(const RowFile& file) {
   }
   if (outputs > kLabelsMax) return invalid_argument(file.path + " has too many labels");
   return Labels::of_heads(std::move(heads));
-}
-
-std::string listed(const std::set<std::string>& names) {
-  std::string out;
-  for (const std::string& name : names) out += (out.empty() ? "" : ", ") + name;
-  return out;
 }
 
 }  // namespace
@@ -89,7 +85,7 @@ Status check_heads(const RowFile& file, const Labels& labels) {
     for (const auto& [head, label] : row.labels) {
       if (known.contains(head)) continue;
       return invalid_argument(file.path + ":" + std::to_string(row.line) + ": there is no head \"" +
-                              head + "\" among those that are learnt: " + listed(known));
+                              head + "\" among those that are learnt: " + join(known, ", "));
     }
   }
   return {};

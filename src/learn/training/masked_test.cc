@@ -11,6 +11,17 @@
 namespace qiao::learn {
 namespace {
 
+EncoderShape shape_of(std::int64_t width, std::int64_t positions, std::int64_t vocabulary) {
+  EncoderShape shape;
+  shape.layers = 1;
+  shape.width = width;
+  shape.inner = 2 * width;
+  shape.heads = 2;
+  shape.positions = positions;
+  shape.vocabulary = vocabulary;
+  return shape;
+}
+
 class MaskedTest : public testing::TrainingTest {
  protected:
   void SetUp() override {
@@ -23,10 +34,7 @@ class MaskedTest : public testing::TrainingTest {
     MaskedOptions options;
     options.text = folder_ / "text.txt";
     options.out = folder_ / out;
-    options.shape.layers = 1;
-    options.shape.width = 32;
-    options.shape.inner = 64;
-    options.shape.heads = 2;
+    options.shape = shape_of(32, 0, 0);  // the rest is the text's
     options.context = 14;
     options.batch = 16;
     options.steps = 800;
@@ -60,13 +68,7 @@ TEST_F(MaskedTest, LearnsToFillTheGapsAndBecomesABase) {
 
 // Whatever this CPU has: pretrain_masked() itself takes bfloat16 only where it is faster.
 TEST_F(MaskedTest, ItsGradientsInBfloat16AreNearThoseInBinary32) {
-  EncoderShape shape;
-  shape.vocabulary = 40;
-  shape.positions = 14;
-  shape.layers = 1;
-  shape.width = 32;
-  shape.inner = 64;
-  shape.heads = 2;
+  const EncoderShape shape = shape_of(32, 14, 40);
   torch::manual_seed(1);
   MaskedModel model(shape, 0);
   model->begin_by_chance();
@@ -180,13 +182,7 @@ TEST(MaskedText, SharesAreThoseOfThePaper) {
 
 TEST(MaskedModel, GradientsAreDifferencesOfTheLoss) {
   torch::manual_seed(5);
-  EncoderShape shape;
-  shape.layers = 1;
-  shape.width = 8;
-  shape.inner = 16;
-  shape.heads = 2;
-  shape.positions = 6;
-  shape.vocabulary = 9;
+  EncoderShape shape = shape_of(8, 6, 9);
   shape.epsilon = 1e-5;
   MaskedModel model(shape, 0);
   model->to(torch::kDouble);
