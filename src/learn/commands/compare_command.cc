@@ -5,8 +5,8 @@
 #include "base/i18n.h"
 #include "learn/commands/arguments.h"
 #include "learn/commands/commands.h"
+#include "learn/commands/machine.h"
 #include "learn/training/compare.h"
-#include "learn/training/threads.h"
 
 namespace qiao::learn {
 namespace {
@@ -37,7 +37,7 @@ void print_table(const std::vector<Contestant>& table) {
 Status run_compare(const Session& session, const std::vector<std::string>& words) {
   CompareOptions options;
   std::string names = "rnn,lstm,transformer";
-  std::int64_t threads = 0;
+  Machine machine;
   Arguments arguments("train compare");
   arguments.add("--text", "FILE", options.each.text, Text::kLearnTextHelp, true);
   arguments.add("--out", "DIR", options.each.out, Text::kLearnOutHelp, true);
@@ -47,19 +47,19 @@ Status run_compare(const Session& session, const std::vector<std::string>& words
   arguments.add("--context", "N", options.each.shape.context, Text::kLearnContextHelp);
   arguments.add("--steps", "N", options.each.steps, Text::kLearnStepsHelp);
   arguments.add("--seed", "N", options.each.seed, Text::kLearnSeedHelp);
-  arguments.add("--threads", "N", threads, Text::kLearnThreadsHelp);
+  declare(arguments, machine);
   QIAO_TRY(arguments.parse(words));
   if (arguments.help_wanted()) {
     std::cout << arguments.help(session.language);
     return {};
   }
   QIAO_ASSIGN(options.architectures, parse_list(names));
-  set_threads(threads);
   SystemDisk disk;
   if (disk.exists(options.each.out)) {
     return Error{Code::kAlreadyExists, options.each.out + " is there already"};
   }
   Progress progress(session.language, session.terminal);
+  QIAO_TRY(use(machine, progress));
   QIAO_ASSIGN(const auto table, compare(disk, options, progress, session.stop));
   print_table(table);
   progress.note(tr(session.language, Text::kLearnWritten, {options.each.out}));

@@ -4,15 +4,15 @@
 #include "base/i18n.h"
 #include "learn/commands/arguments.h"
 #include "learn/commands/commands.h"
+#include "learn/commands/machine.h"
 #include "learn/training/distil.h"
-#include "learn/training/threads.h"
 
 namespace qiao::learn {
 
 Status run_distil(const Session& session, const std::vector<std::string>& words) {
   DistilOptions options;
   options.train.smoothing = 0;  // the teacher's answers are soft already
-  std::int64_t threads = 0;
+  Machine machine;
   bool full_precision = false;
   bool json = false;
   Arguments arguments("distil");
@@ -30,7 +30,7 @@ Status run_distil(const Session& session, const std::vector<std::string>& words)
   arguments.add("--epochs", "N", options.train.epochs, Text::kLearnEpochsHelp);
   arguments.add("--batch", "N", options.train.batch, Text::kLearnBatchHelp);
   arguments.add("--rate", "X", options.train.rate, Text::kLearnRateHelp);
-  arguments.add("--threads", "N", threads, Text::kLearnThreadsHelp);
+  declare(arguments, machine);
   arguments.add_flag("--json", json, Text::kLearnJsonHelp);
   arguments.add_flag("--fp32", full_precision, Text::kLearnFp32Help);
   arguments.add_flag("--resume", options.train.resume, Text::kLearnResumeHelp);
@@ -40,9 +40,9 @@ Status run_distil(const Session& session, const std::vector<std::string>& words)
     return {};
   }
   options.train.bfloat16 = !full_precision;
-  set_threads(threads);
   SystemDisk disk;
   Progress progress(session.language, session.terminal);
+  QIAO_TRY(use(machine, progress));
   QIAO_ASSIGN(const Json told, distil(disk, options, progress, session.stop));
   if (json) std::cout << dump_json(told) << "\n";
   progress.note(tr(session.language, Text::kLearnWritten, {options.train.out}));

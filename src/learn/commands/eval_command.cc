@@ -6,14 +6,15 @@
 #include "base/i18n.h"
 #include "learn/commands/arguments.h"
 #include "learn/commands/commands.h"
+#include "learn/commands/machine.h"
 #include "learn/commands/progress.h"
 #include "learn/data/gzip_reader.h"
 #include "learn/evaluation/eval_page.h"
+#include "learn/evaluation/eval_picture.h"
 #include "learn/evaluation/perplexity.h"
 #include "learn/evaluation/study.h"
 #include "learn/files/decoder_gguf.h"
 #include "learn/training/precision.h"
-#include "learn/training/threads.h"
 #include "model/bundle/text_head.h"
 
 namespace qiao::learn {
@@ -26,7 +27,7 @@ struct EvalOptions {
   std::string report;
   std::int64_t seed = 1;
   std::int64_t stretches = 0;
-  std::int64_t threads = 0;
+  Machine machine;
   bool json = false;
   bool confusion = false;
   bool full_precision = false;
@@ -36,10 +37,10 @@ void declare(Arguments& arguments, EvalOptions& options) {
   arguments.add("--bundle", "BUNDLE", options.bundle, Text::kLearnBundleHelp, true);
   arguments.add("--data", "FILE", options.data, Text::kLearnEvalDataHelp, true);
   arguments.add("--against", "BUNDLE", options.against, Text::kLearnAgainstHelp);
-  arguments.add("--report", "FILE.html", options.report, Text::kLearnReportHelp);
+  arguments.add("--report", "FILE", options.report, Text::kLearnReportHelp);
   arguments.add("--seed", "N", options.seed, Text::kLearnBootstrapSeedHelp);
   arguments.add("--stretches", "N", options.stretches, Text::kLearnStretchesHelp);
-  arguments.add("--threads", "N", options.threads, Text::kLearnThreadsHelp);
+  declare(arguments, options.machine);
   arguments.add_flag("--json", options.json, Text::kLearnJsonHelp);
   arguments.add_flag("--confusion", options.confusion, Text::kLearnConfusionHelp);
   arguments.add_flag("--fp32", options.full_precision, Text::kLearnFp32Help);
@@ -73,12 +74,11 @@ Result<Examined> examine(const std::string& folder, const RowFile* file, const E
   QIAO_ASSIGN(const Exam exam, exam_of(bundle, *file));
   Progress progress(session.language, session.terminal);
   progress.begin(tr(session.language, Text::kLearnEvalStage), 100);
-  QIAO_ASSIGN(Report report,
-              evaluate(bundle.model, exam, bundle.labels, bundle.tokenizer.pad(),
-                       !options.full_precision && cpu_has_bfloat16(), [&](double share) {
-                         progress.share(share);
-                         return !session.stop.load();
-                       }));
+  QIAO_ASSIGN(Report report, evaluate(bundle.model, exam, bundle.labels, bundle.tokenizer.pad(),
+                                      !options.full_precision && has_bfloat16(), [&](double share) {
+                                        progress.share(share);
+                                        return !session.stop.load();
+                                      }));
   return Examined{std::move(bundle), std::move(report)};
 }
 
@@ -242,6 +242,17 @@ void print_study(const Json& study) {
   std::fflush(stdout);
 }
 
+// A report by its name's end: .png, or .html and .htm.
+bool is_picture(const std::string& report) {
+  return std::filesystem::path(report).extension() == ".png";
+}
+
+Status check_report(const std::string& report) {
+  const std::string end = std::filesystem::path(report).extension();
+  if (report.empty() || is_picture(report) || end == ".html" || end == ".htm") return {};
+  return invalid_argument("--report " + report + ": the name must end in .html or .png");
+}
+
 }  // namespace
 
 Status run_eval(const Session& session, const std::vector<std::string>& words) {
@@ -253,15 +264,23 @@ Status run_eval(const Session& session, const std::vector<std::string>& words) {
     std::cout << arguments.help(session.language);
     return {};
   }
-  set_threads(options.threads);
+  QIAO_TRY(check_report(options.report));
   SystemDisk disk;
+  Progress progress(session.language, session.terminal);
+  QIAO_TRY(use(options.machine, progress));
   QIAO_ASSIGN(const Json out, is_bundle(disk, options.bundle) ? eval_bundle(options, session)
                                                               : eval_decoder(options, session));
   if (!options.report.empty()) {
     const Json about = {{"bundle", std::filesystem::path(options.bundle).filename().string()},
                         {"data", std::filesystem::path(options.data).filename().string()},
                         {"seed", options.seed}};
-    QIAO_TRY(write_file_atomic(disk, options.report, eval_page(out, about, session.language)));
+    std::string report;
+    if (is_picture(options.report)) {
+      QIAO_ASSIGN(report, eval_picture(out, about, session.language));
+    } else {
+      report = eval_page(out, about, session.language);
+    }
+    QIAO_TRY(write_file_atomic(disk, options.report, report));
   }
   if (options.json) {
     std::cout << dump_json(out) << "\n";

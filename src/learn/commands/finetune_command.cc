@@ -4,9 +4,9 @@
 #include "base/i18n.h"
 #include "learn/commands/arguments.h"
 #include "learn/commands/commands.h"
+#include "learn/commands/machine.h"
 #include "learn/files/bundle.h"
 #include "learn/training/finetune.h"
-#include "learn/training/threads.h"
 
 namespace qiao::learn {
 namespace {
@@ -31,6 +31,7 @@ void declare(Arguments& arguments, FinetuneOptions& options, std::string& task) 
   arguments.add("--dropout", "X", options.dropout, Text::kLearnDropoutHelp);
   arguments.add("--smoothing", "X", options.smoothing, Text::kLearnSmoothingHelp);
   arguments.add("--adversary", "X", options.adversary, Text::kLearnAdversaryHelp);
+  arguments.add("--r-drop", "X", options.r_drop, Text::kLearnRDropHelp);
   arguments.add("--tokens", "N", options.tokens_max, Text::kLearnTokensHelp);
   arguments.add("--stop-after", "N", options.stop_after, Text::kLearnStopAfterHelp);
   arguments.add_flag("--class-weights", options.class_weights, Text::kLearnClassWeightsHelp);
@@ -42,11 +43,11 @@ void declare(Arguments& arguments, FinetuneOptions& options, std::string& task) 
 Status run_finetune(const Session& session, const std::vector<std::string>& words) {
   FinetuneOptions options;
   std::string task = "classify";
-  std::int64_t threads = 0;
+  Machine machine;
   bool full_precision = false;
   Arguments arguments("train finetune");
   declare(arguments, options, task);
-  arguments.add("--threads", "N", threads, Text::kLearnThreadsHelp);
+  declare(arguments, machine);
   arguments.add_flag("--fp32", full_precision, Text::kLearnFp32Help);
   QIAO_TRY(arguments.parse(words));
   if (arguments.help_wanted()) {
@@ -55,9 +56,9 @@ Status run_finetune(const Session& session, const std::vector<std::string>& word
   }
   QIAO_ASSIGN(options.task, parse_task(task));
   options.bfloat16 = !full_precision;
-  set_threads(threads);
   SystemDisk disk;
   Progress progress(session.language, session.terminal);
+  QIAO_TRY(use(machine, progress));
   QIAO_ASSIGN(const Json card, finetune(disk, options, progress, session.stop));
   std::cout << dump_json(card["dev"]) << "\n";
   progress.note(tr(session.language, Text::kLearnWritten, {options.out}));

@@ -4,8 +4,8 @@
 #include "base/i18n.h"
 #include "learn/commands/arguments.h"
 #include "learn/commands/commands.h"
+#include "learn/commands/machine.h"
 #include "learn/training/instruct.h"
-#include "learn/training/threads.h"
 
 namespace qiao::learn {
 namespace {
@@ -44,12 +44,12 @@ std::vector<std::string> split(std::string_view names) {
 Status run_instruct(const Session& session, const std::vector<std::string>& words) {
   InstructOptions options;
   std::string targets;
-  std::int64_t threads = 0;
+  Machine machine;
   bool full_precision = false;
   Arguments arguments("train instruct");
   declare(arguments, options);
   arguments.add("--targets", "A,B,…", targets, Text::kLearnTargetsHelp);
-  arguments.add("--threads", "N", threads, Text::kLearnThreadsHelp);
+  declare(arguments, machine);
   arguments.add_flag("--fp32", full_precision, Text::kLearnFp32Help);
   QIAO_TRY(arguments.parse(words));
   if (arguments.help_wanted()) {
@@ -58,9 +58,9 @@ Status run_instruct(const Session& session, const std::vector<std::string>& word
   }
   if (!targets.empty()) options.lora.targets = split(targets);
   options.bfloat16 = !full_precision;
-  set_threads(threads);
   SystemDisk disk;
   Progress progress(session.language, session.terminal);
+  QIAO_TRY(use(machine, progress));
   QIAO_ASSIGN(Json card, instruct(disk, options, progress, session.stop));
   card.erase("curve");
   std::cout << dump_json(card) << "\n";

@@ -4,6 +4,7 @@
 #include "base/i18n.h"
 #include "learn/commands/arguments.h"
 #include "learn/commands/commands.h"
+#include "learn/commands/machine.h"
 #include "learn/files/language_bundle.h"
 #include "learn/training/masked.h"
 #include "learn/training/pretrain.h"
@@ -81,7 +82,7 @@ MaskedOptions masked_options(const PretrainOptions& given, const BertWords& bert
 Status run_pretrain(const Session& session, const std::vector<std::string>& words) {
   PretrainOptions options;
   std::string architecture = "transformer";
-  std::int64_t threads = 0;
+  Machine machine;
   std::int64_t count = 1;
   bool full_precision = false;
   BertWords bert;
@@ -91,7 +92,7 @@ Status run_pretrain(const Session& session, const std::vector<std::string>& word
   declare(arguments, options, architecture);
   declare(arguments, bert);
   arguments.add("--ranks", "N", count, Text::kLearnRanksHelp);
-  arguments.add("--threads", "N", threads, Text::kLearnThreadsHelp);
+  declare(arguments, machine);
   arguments.add_flag("--fp32", full_precision, Text::kLearnFp32Help);
   QIAO_TRY(arguments.parse(words));
   if (arguments.help_wanted()) {
@@ -109,10 +110,15 @@ Status run_pretrain(const Session& session, const std::vector<std::string>& word
   if (count < 1 || count > options.batch) {
     return invalid_argument("--ranks must be 1 to the rows of --batch");
   }
+  if (count > 1 && machine.device != "cpu") {
+    return Error{Code::kUnsupported,
+                 "--ranks shares the cores of a CPU: leave it out with --device"};
+  }
   QIAO_ASSIGN(const auto ranks, Ranks::start(count, session.program));
-  set_threads(threads > 0 ? threads : threads_of_each(count));
   SystemDisk disk;
   Progress progress(session.language, session.terminal);
+  if (machine.threads == 0) machine.threads = threads_of_each(count);
+  QIAO_TRY(use(machine, progress));
   QIAO_ASSIGN(Json card, masked ? pretrain_masked(disk, masked_options(options, bert), progress,
                                                   session.stop, *ranks)
                                 : pretrain(disk, options, progress, session.stop, *ranks));

@@ -4,14 +4,14 @@
 #include "base/i18n.h"
 #include "learn/commands/arguments.h"
 #include "learn/commands/commands.h"
+#include "learn/commands/machine.h"
 #include "learn/training/prune.h"
-#include "learn/training/threads.h"
 
 namespace qiao::learn {
 
 Status run_prune(const Session& session, const std::vector<std::string>& words) {
   PruneOptions options;
-  std::int64_t threads = 0;
+  Machine machine;
   bool json = false;
   bool full_precision = false;
   Arguments arguments("prune");
@@ -28,7 +28,7 @@ Status run_prune(const Session& session, const std::vector<std::string>& words) 
   arguments.add("--rate", "X", options.rate, Text::kLearnRateHelp);
   arguments.add("--seed", "N", options.seed, Text::kLearnSeedHelp);
   arguments.add("--allow-loss", "POINTS", options.allow_loss, Text::kLearnAllowLossHelp);
-  arguments.add("--threads", "N", threads, Text::kLearnThreadsHelp);
+  declare(arguments, machine);
   arguments.add_flag("--fp32", full_precision, Text::kLearnFp32Help);
   arguments.add_flag("--json", json, Text::kLearnJsonHelp);
   QIAO_TRY(arguments.parse(words));
@@ -37,9 +37,9 @@ Status run_prune(const Session& session, const std::vector<std::string>& words) 
     return {};
   }
   options.bfloat16 = !full_precision;
-  set_threads(threads);
   SystemDisk disk;
   Progress progress(session.language, session.terminal);
+  QIAO_TRY(use(machine, progress));
   QIAO_ASSIGN(const Json told, prune(disk, options, progress, session.stop));
   if (json) std::cout << dump_json(told) << "\n";
   progress.note(tr(session.language, Text::kLearnWritten, {options.out}));

@@ -8,9 +8,6 @@
 
 namespace qiao::learn {
 
-inline constexpr std::size_t kHeatLabelsMax = 60;  // of a confusion map; the most confused ones
-inline constexpr std::size_t kBarLabelsMax = 200;
-
 // One page, complete in itself, for a study() (with the whole confusion) or the figures of a
 // decoder: tables, and as pictures the reliability, the confusions and the labels' F1. `about`:
 // what stands above (bundle, data), name to value.

@@ -281,13 +281,14 @@ Result<Report> evaluate(TextModel& model, const Exam& exam, const Labels& labels
   const auto begin = std::chrono::steady_clock::now();
   const bool was_training = model->is_training();
   model->eval();
-  Examiner examiner(exam, labels, model->transitions);
+  Examiner examiner(exam, labels,
+                    model->transitions.defined() ? model->transitions.cpu() : torch::Tensor());
   std::size_t done = 0;
   Status stopped;
   for (const auto& chosen : plan_batches_in_order(exam.examples, kAskedTexts, kAskedTokens)) {
     const Batch batch = make_batch(exam.examples, chosen, exam.task, pad);
     const Bfloat16Scope scope(bfloat16);
-    examiner.add(chosen, model(batch.ids, batch.present, batch.segments), batch.targets);
+    examiner.add(chosen, model(batch.ids, batch.present, batch.segments).cpu(), batch.targets);
     done += chosen.size();
     const double share = static_cast<double>(done) / static_cast<double>(exam.examples.size());
     if (progress && !progress(share)) {

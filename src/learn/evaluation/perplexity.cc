@@ -44,7 +44,7 @@ StretchScore score_stretch(LanguageModel& model, const std::vector<std::int64_t>
   const torch::Tensor stretch = torch::tensor(std::vector<std::int64_t>(begin, begin + length + 1));
   const torch::Tensor seen = stretch.narrow(0, 0, length).unsqueeze(0);
   const torch::Tensor wanted = stretch.narrow(0, 1, length);
-  const torch::Tensor logs = torch::log_softmax(model.forward(seen)[0].to(torch::kFloat), -1);
+  const torch::Tensor logs = torch::log_softmax(model.forward(seen)[0].cpu().to(torch::kFloat), -1);
   const torch::Tensor told = logs.gather(-1, wanted.unsqueeze(-1));
   return {static_cast<std::size_t>(length), -told.sum().item<double>(),
           static_cast<std::size_t>(logs.argmax(-1).eq(wanted).sum().item<std::int64_t>())};

@@ -15,7 +15,7 @@
 namespace qiao::learn {
 namespace {
 
-constexpr const char* kInt8 = "int8";
+constexpr const char* kInt8Weights = "int8";
 
 Json config_of(const Bundle& bundle) {
   Json config = config_of_shape(bundle.shape);
@@ -25,7 +25,7 @@ Json config_of(const Bundle& bundle) {
   if (bundle.task == Task::kRegress) config["problem_type"] = "regression";  // Hugging Face's key
   config["qiao"]["task"] = name_of(bundle.task);
   config["qiao"]["tokens_max"] = bundle.tokens_max;
-  if (bundle.int8) config["qiao"]["weights"] = kInt8;
+  if (bundle.int8) config["qiao"]["weights"] = kInt8Weights;
   return config;
 }
 
@@ -41,7 +41,7 @@ Status save_int8(Disk& disk, const std::string& path, const NamedTensors& weight
   std::deque<model::Int8Rows> matrices;
   std::vector<model::NamedValues> rows;
   for (const auto& [name, tensor] : weights) {
-    const torch::Tensor flat = tensor.detach().to(torch::kFloat).contiguous();
+    const torch::Tensor flat = tensor.detach().cpu().to(torch::kFloat).contiguous();
     plain.push_back(flat);
     if (!is_int8_matrix(name, flat)) {
       rows.push_back({name, flat.sizes().vec(), flat.data_ptr<float>()});
@@ -171,7 +171,7 @@ Result<Bundle> load_bundle(const std::string& folder) {
                 std::move(labels),
                 model,
                 std::move(card),
-                json_string(own, "weights") == kInt8};
+                json_string(own, "weights") == kInt8Weights};
 }
 
 }  // namespace qiao::learn

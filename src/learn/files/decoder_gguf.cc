@@ -200,7 +200,7 @@ Status write_decoder(Disk& disk, const std::string& path, const LanguageBundle& 
     QIAO_TRY(gguf.add_tensor(key, tensor.sizes().vec(), half && matrix));
   }
   return write_gguf(disk, path, gguf, [&](std::size_t index) -> Result<std::vector<float>> {
-    const torch::Tensor flat = weights[index].second.detach().to(torch::kFloat).contiguous();
+    const torch::Tensor flat = weights[index].second.detach().cpu().to(torch::kFloat).contiguous();
     const float* values = flat.data_ptr<float>();
     return std::vector<float>(values, values + flat.numel());
   });
@@ -271,7 +271,8 @@ Result<ScoreDistance> distance_to_llama(LanguageModel& model, const std::string&
   const torch::NoGradGuard no_grad;
   QIAO_ASSIGN(const auto theirs, model::llama_scores(path, adapter, {ids.begin(), ids.end()}));
   model.eval();
-  const torch::Tensor ours = model.forward(torch::tensor(ids).unsqueeze(0))[0].to(torch::kFloat);
+  const torch::Tensor ours =
+      model.forward(torch::tensor(ids).unsqueeze(0))[0].cpu().to(torch::kFloat);
   ScoreDistance distance;
   for (std::size_t t = 0; t < theirs.size(); ++t) {
     const torch::Tensor row = torch::tensor(theirs[t]);

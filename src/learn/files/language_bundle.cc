@@ -51,7 +51,7 @@ Result<std::string> sample(const LanguageBundle& bundle, const SampleOptions& op
         std::min({static_cast<std::int64_t>(ids.size()), bundle.shape.context, kSeenMax});
     const std::vector<std::int64_t> last(ids.end() - seen, ids.end());
     const torch::Tensor hidden = bundle.model->hidden(torch::tensor(last).unsqueeze(0));
-    const torch::Tensor scores = bundle.model->scores(hidden[0][seen - 1]).to(torch::kFloat);
+    const torch::Tensor scores = bundle.model->scores(hidden[0][seen - 1]).cpu().to(torch::kFloat);
     const torch::Tensor next =
         options.temperature > 0
             ? torch::multinomial(torch::softmax(scores / options.temperature, -1), 1)

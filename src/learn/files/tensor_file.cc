@@ -11,7 +11,7 @@ Status save_tensors(Disk& disk, const std::string& path, const NamedTensors& ten
   std::vector<torch::Tensor> kept;  // what the rows below point into
   std::vector<model::NamedValues> rows;
   for (const auto& [name, tensor] : tensors) {
-    kept.push_back(tensor.detach().to(torch::kFloat).contiguous());
+    kept.push_back(tensor.detach().cpu().to(torch::kFloat).contiguous());
     rows.push_back({name, kept.back().sizes().vec(), kept.back().data_ptr<float>()});
   }
   return model::write_safetensors(disk, path, rows, metadata);

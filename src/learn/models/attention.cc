@@ -18,12 +18,13 @@ torch::Tensor attention(const torch::Tensor& query, const torch::Tensor& key,
   return torch::matmul(weights.to(value.scalar_type()), value);
 }
 
-torch::Tensor causal_mask(std::int64_t tokens) {
-  return torch::full({1, 1, tokens, tokens}, -std::numeric_limits<float>::infinity()).triu(1);
+torch::Tensor causal_mask(std::int64_t tokens, torch::Device device) {
+  return torch::full({1, 1, tokens, tokens}, -std::numeric_limits<float>::infinity(), device)
+      .triu(1);
 }
 
 torch::Tensor padding_mask(const torch::Tensor& present) {
-  const torch::Tensor mask = torch::zeros(present.sizes(), torch::kFloat);
+  const torch::Tensor mask = torch::zeros(present.sizes(), present.options().dtype(torch::kFloat));
   return mask.masked_fill(present.logical_not(), -std::numeric_limits<float>::infinity())
       .unsqueeze(1)
       .unsqueeze(1);

@@ -13,7 +13,7 @@ torch::Tensor attention(const torch::Tensor& query, const torch::Tensor& key,
                         const torch::Tensor& value, const torch::Tensor& mask, double dropout = 0);
 
 // [1, 1, tokens, tokens]: a token sees itself and what stands before it.
-torch::Tensor causal_mask(std::int64_t tokens);
+torch::Tensor causal_mask(std::int64_t tokens, torch::Device device = torch::kCPU);
 
 // [batch, 1, 1, tokens] from [batch, tokens] (true: a token, false: padding).
 torch::Tensor padding_mask(const torch::Tensor& present);

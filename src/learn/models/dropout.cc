@@ -46,6 +46,7 @@ struct Chance {
 
 torch::Tensor drop(const torch::Tensor& x, double share, bool training) {
   if (!training || share <= 0) return x;
+  if (!x.is_cpu()) return torch::dropout(x, share, true);
   const auto seed =
       static_cast<std::uint32_t>(torch::empty({1}, torch::kLong).random_().item<std::int64_t>());
   const Chance chance{seed, static_cast<std::uint32_t>(std::lround(share * kWays)),

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "learn/models/encoder.h"
 
-#include <cstring>
-
 #include "learn/models/attention.h"
 #include "learn/models/dropout.h"
 
@@ -90,9 +88,11 @@ EncoderImpl::EncoderImpl(const EncoderShape& shape, double dropout)
 }
 
 torch::Tensor EncoderImpl::embed(const torch::Tensor& ids, const torch::Tensor& segments) {
-  if (shape_.is_table()) return words(ids);
-  const torch::Tensor type = segments.defined() ? types(segments) : types->weight[0];
-  const torch::Tensor x = words(ids) + positions->weight.narrow(0, 0, ids.size(1)) + type;
+  const torch::Device device = words->weight.device();
+  const torch::Tensor read = words(ids.to(device));
+  if (shape_.is_table()) return read;
+  const torch::Tensor type = segments.defined() ? types(segments.to(device)) : types->weight[0];
+  const torch::Tensor x = read + positions->weight.narrow(0, 0, ids.size(1)) + type;
   return drop(norm(x), dropout_, is_training());
 }
 
@@ -100,7 +100,7 @@ torch::Tensor EncoderImpl::forward(const torch::Tensor& ids, const torch::Tensor
                                    const torch::Tensor& segments, Relations* seen) {
   torch::Tensor x = embed(ids, segments);
   if (layers.empty()) return x;
-  const torch::Tensor mask = padding_mask(present);
+  const torch::Tensor mask = padding_mask(present.to(x.device()));
   for (std::size_t i = 0; i < layers.size(); ++i) {
     x = layers[i](x, mask, i + 1 == layers.size() ? seen : nullptr);
   }
@@ -113,14 +113,14 @@ torch::Tensor EncoderImpl::vectors(const torch::Tensor& ids, const torch::Tensor
     return pool(forward(ids, present, segments), present, shape_.pooling);
   }
   torch::Tensor x = embed(ids, segments);
-  const torch::Tensor mask = padding_mask(present);
+  const torch::Tensor mask = padding_mask(present.to(x.device()));
   for (std::size_t i = 0; i + 1 < layers.size(); ++i) x = layers[i](x, mask);
   return layers.back()->first(x, mask).select(1, 0);
 }
 
 torch::Tensor pool(const torch::Tensor& hidden, const torch::Tensor& present, Pooling pooling) {
   if (pooling == Pooling::kCls) return hidden.select(1, 0);
-  const torch::Tensor weight = present.to(hidden.scalar_type()).unsqueeze(-1);
+  const torch::Tensor weight = present.to(hidden.options()).unsqueeze(-1);
   return (hidden * weight).sum(1) / weight.sum(1);
 }
 
@@ -152,8 +152,8 @@ Status load_weights(const NamedTensors& targets, model::WeightFile& file) {
     if (target.sizes() != torch::IntArrayRef(source.shape)) {
       return Error{Code::kCorrupt, "tensor " + name + " has another shape than config.json says"};
     }
-    std::memcpy(target.data_ptr<float>(), source.values.data(),
-                source.values.size() * sizeof(float));
+    // from_blob() takes no const; nothing writes there.
+    target.copy_(torch::from_blob(const_cast<float*>(source.values.data()), source.shape));
   }
   return {};
 }

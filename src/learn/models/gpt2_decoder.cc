@@ -50,8 +50,10 @@ Gpt2Decoder::Gpt2Decoder(const LanguageModelShape& shape, double dropout)
 
 torch::Tensor Gpt2Decoder::hidden(const torch::Tensor& ids) {
   const std::int64_t tokens = ids.size(1);
-  torch::Tensor x = words_(ids) + positions_->weight.narrow(0, 0, tokens);
+  const torch::Device device = words_->weight.device();
+  torch::Tensor x = words_(ids.to(device)) + positions_->weight.narrow(0, 0, tokens);
   x = torch::dropout(x, dropout_, is_training());
+  if (mask_.device() != device) mask_ = mask_.to(device);
   const torch::Tensor mask = mask_.narrow(2, 0, tokens).narrow(3, 0, tokens);
   for (const auto& layer : *layers_) x = layer->as<Gpt2Layer>()->forward(x, mask);
   return norm_(x);
@@ -80,6 +82,7 @@ std::vector<torch::Tensor> Gpt2Decoder::weights_of_pass() const {
 
 std::optional<double> Gpt2Decoder::fused_gradients(const torch::Tensor& ids,
                                                    const torch::Tensor& targets, double share) {
+  if (!words_->weight.is_cpu()) return std::nullopt;
   if ((is_training() && dropout_ > 0) || !pass_.takes(ids.size(1))) return std::nullopt;
   const std::vector<torch::Tensor> weights = weights_of_pass();
   if (weights.empty()) return std::nullopt;

@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "learn/models/language_model.h"
 
+#include "learn/models/device.h"
 #include "learn/models/gpt2_decoder.h"
 #include "learn/models/llama_decoder.h"
 #include "learn/models/recurrent.h"
 
 namespace qiao::learn {
 
-std::shared_ptr<LanguageModel> make_language_model(const LanguageModelShape& shape,
-                                                   double dropout) {
+namespace {
+
+std::shared_ptr<LanguageModel> make_on_cpu(const LanguageModelShape& shape, double dropout) {
   switch (shape.architecture) {
     case Architecture::kLlama:
     case Architecture::kQwen2:
@@ -21,6 +23,15 @@ std::shared_ptr<LanguageModel> make_language_model(const LanguageModelShape& sha
       break;
   }
   return std::make_shared<Gpt2Decoder>(shape, dropout);
+}
+
+}  // namespace
+
+std::shared_ptr<LanguageModel> make_language_model(const LanguageModelShape& shape,
+                                                   double dropout) {
+  auto model = make_on_cpu(shape, dropout);
+  model->to(device());
+  return model;
 }
 
 NamedTensors weights_of(const LanguageModel& model) {

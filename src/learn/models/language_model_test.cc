@@ -12,7 +12,7 @@ namespace {
 
 using testing::Matrix;
 using testing::Vector;
-using Weights = testing::WeightRows;
+using ModelWeights = testing::WeightRows;
 
 LanguageModelShape small_shape(Architecture architecture) {
   LanguageModelShape shape;
@@ -38,7 +38,7 @@ std::shared_ptr<LanguageModel> make(Architecture architecture) {
 }
 
 // One block of GPT-2 in plain loops.
-Matrix reference_block(const Weights& weights, const std::string& name, const Matrix& x) {
+Matrix reference_block(const ModelWeights& weights, const std::string& name, const Matrix& x) {
   Matrix fused;
   for (const Vector& row : x) {
     fused.push_back(weights.linear(name + "attn_qkv", weights.norm(name + "attn_norm", row)));
@@ -65,7 +65,7 @@ Matrix reference_block(const Weights& weights, const std::string& name, const Ma
 
 TEST(Transformer, EqualsTheReferenceInDoublePrecision) {
   const auto model = make(Architecture::kTransformer);
-  const Weights weights(*model);
+  const ModelWeights weights(*model);
   const std::vector<std::int64_t> ids = {3, 9, 0, 7, 3};
   const Matrix words = weights.matrix("token_embd.weight");
   const Matrix positions = weights.matrix("position_embd.weight");

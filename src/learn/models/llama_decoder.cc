@@ -59,9 +59,10 @@ LlamaDecoder::LlamaDecoder(const LanguageModelShape& shape, double dropout)
 
 torch::Tensor LlamaDecoder::hidden(const torch::Tensor& ids) {
   const std::int64_t tokens = ids.size(1);
-  torch::Tensor x = torch::dropout(words_(ids), dropout_, is_training());
-  const torch::Tensor mask = causal_mask(tokens);
-  const Rotary::Turn turn = rotary_.turn(tokens, words_->weight.scalar_type());
+  const torch::Tensor& table = words_->weight;
+  torch::Tensor x = torch::dropout(words_(ids.to(table.device())), dropout_, is_training());
+  const torch::Tensor mask = causal_mask(tokens, table.device());
+  const Rotary::Turn turn = rotary_.turn(tokens, table.options());
   for (const auto& layer : *layers_) {
     x = layer->as<LlamaLayer>()->forward(x, rotary_, turn, mask);
   }

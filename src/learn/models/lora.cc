@@ -86,7 +86,7 @@ Status export_adapter(Disk& disk, const std::string& path, LanguageModel& model,
     QIAO_TRY(gguf.add_tensor(key, tensor.sizes().vec(), false));
   }
   return write_gguf(disk, path, gguf, [&](std::size_t index) -> Result<std::vector<float>> {
-    const torch::Tensor flat = weights[index].second.detach().to(torch::kFloat).contiguous();
+    const torch::Tensor flat = weights[index].second.detach().cpu().to(torch::kFloat).contiguous();
     const float* values = flat.data_ptr<float>();
     return std::vector<float>(values, values + flat.numel());
   });

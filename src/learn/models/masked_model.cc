@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "learn/models/masked_model.h"
 
+#include "learn/models/device.h"
+
 namespace qiao::learn {
 
 MaskedModelImpl::MaskedModelImpl(const EncoderShape& shape, double dropout)
@@ -9,11 +11,13 @@ MaskedModelImpl::MaskedModelImpl(const EncoderShape& shape, double dropout)
       norm(register_module(
           "norm",
           torch::nn::LayerNorm(torch::nn::LayerNormOptions({shape.width}).eps(shape.epsilon)))),
-      bias(register_parameter("bias", torch::zeros(shape.vocabulary))) {}
+      bias(register_parameter("bias", torch::zeros(shape.vocabulary))) {
+  to(device());
+}
 
 torch::Tensor MaskedModelImpl::forward(const torch::Tensor& ids, const torch::Tensor& places) {
   const torch::Tensor hidden = encoder(ids, torch::ones_like(ids, torch::kBool));
-  const torch::Tensor asked = hidden.flatten(0, 1).index_select(0, places);
+  const torch::Tensor asked = hidden.flatten(0, 1).index_select(0, places.to(hidden.device()));
   // Within Bfloat16Scope the product is bfloat16, which the norm of binary32 weights refuses.
   const torch::Tensor ready =
       norm(torch::gelu(transform(asked), "tanh").to(norm->weight.scalar_type()));

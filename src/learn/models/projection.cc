@@ -27,8 +27,9 @@ torch::Tensor ProjectionImpl::forward(const torch::Tensor& x) {
 
 void ProjectionImpl::add_adapter(std::int64_t rank, double scale, double dropout) {
   const std::int64_t in = weight.size(1);
-  lora_a = register_parameter("lora_a", torch::randn({rank, in}) / std::sqrt(double(in)));
-  lora_b = register_parameter("lora_b", torch::zeros({weight.size(0), rank}));
+  const torch::Tensor drawn = torch::randn({rank, in}) / std::sqrt(double(in));
+  lora_a = register_parameter("lora_a", drawn.to(weight.device()));
+  lora_b = register_parameter("lora_b", torch::zeros({weight.size(0), rank}, weight.device()));
   scale_ = scale;
   dropout_ = dropout;
 }

@@ -17,7 +17,9 @@ class Recurrent final : public LanguageModel {
                                             .batch_first(true)))),
         output_(register_module("output", torch::nn::Linear(shape.width, shape.vocabulary))) {}
 
-  torch::Tensor hidden(const torch::Tensor& ids) override { return std::get<0>(net_(words_(ids))); }
+  torch::Tensor hidden(const torch::Tensor& ids) override {
+    return std::get<0>(net_(words_(ids.to(words_->weight.device()))));
+  }
   torch::Tensor scores(const torch::Tensor& hidden) override { return output_(hidden); }
 
  private:

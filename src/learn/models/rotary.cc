@@ -12,9 +12,9 @@ Rotary::Rotary(std::int64_t head_width, std::int64_t context, double base, Rotar
   angles_ = place * torch::exp(pair * (-std::log(base) / double(head_width)));
 }
 
-Rotary::Turn Rotary::turn(std::int64_t tokens, torch::ScalarType type) const {
+Rotary::Turn Rotary::turn(std::int64_t tokens, const torch::TensorOptions& options) const {
   const torch::Tensor angles = angles_.narrow(0, 0, tokens);
-  return {angles.cos().to(type), angles.sin().to(type)};
+  return {angles.cos().to(options), angles.sin().to(options)};
 }
 
 torch::Tensor Rotary::apply(const torch::Tensor& x, const Turn& turn) const {

@@ -25,7 +25,7 @@ class Rotary {
   struct Turn {
     torch::Tensor cos, sin;  // [tokens, head_width / 2]
   };
-  [[nodiscard]] Turn turn(std::int64_t tokens, torch::ScalarType type) const;
+  [[nodiscard]] Turn turn(std::int64_t tokens, const torch::TensorOptions& options) const;
   // x [batch, heads, tokens, head_width], turned.
   [[nodiscard]] torch::Tensor apply(const torch::Tensor& x, const Turn& turn) const;
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "learn/models/text_model.h"
 
+#include "learn/models/device.h"
 #include "learn/models/dropout.h"
 #include "model/bundle/head_tensors.h"
 
@@ -19,6 +20,7 @@ TextModelImpl::TextModelImpl(const EncoderShape& shape, Task task, std::int64_t 
   if (task == Task::kTag) {
     transitions = register_parameter("transitions", torch::zeros({labels, labels}));
   }
+  to(device());
 }
 
 TextOutput TextModelImpl::run(const torch::Tensor& ids, const torch::Tensor& present,
@@ -41,7 +43,12 @@ torch::Tensor TextModelImpl::numbers(const torch::Tensor& x) {
   return told * deviation_ + mean_;
 }
 
-void TextModelImpl::set_scale(double mean, double deviation) {
+void TextModelImpl::set_scale(double mean, double deviation, bool keep) {
+  if (keep) {
+    const torch::NoGradGuard no_grad;
+    head->weight.mul_(deviation_ / deviation);
+    head->bias.mul_(deviation_).add_(mean_ - mean).div_(deviation);
+  }
   mean_ = mean;
   deviation_ = deviation;
 }

@@ -27,8 +27,9 @@ class TextModelImpl : public torch::nn::Module {
   // The scores of run() alone.
   torch::Tensor forward(const torch::Tensor& ids, const torch::Tensor& present,
                         const torch::Tensor& segments = {});
-  // Of the numbers to tell; 0 and 1 at first. Requires: deviation > 0.
-  void set_scale(double mean, double deviation);
+  // Of the numbers to tell; 0 and 1 at first. A head that has learnt (`keep`) is changed so that it
+  // tells the same as before; a new one begins at the mean. Requires: deviation > 0.
+  void set_scale(double mean, double deviation, bool keep = false);
   [[nodiscard]] double mean() const { return mean_; }
   [[nodiscard]] double deviation() const { return deviation_; }
 

@@ -37,8 +37,7 @@ Result<EncoderCut> plan_student(Bundle& teacher, const DistilOptions& options, c
   const bool narrower = options.width > 0 && options.width < shape.width;
   const bool leaner = options.inner > 0 && options.inner < shape.inner;
   if (!narrower && !leaner) return cut;
-  QIAO_ASSIGN(const Importance importance,
-              importance_of(teacher.model, lessons, teacher.tokenizer.pad(), stop));
+  QIAO_ASSIGN(const Importance importance, importance_of(teacher, lessons, stop));
   const auto count = [](std::int64_t size) { return static_cast<std::size_t>(size); };
   if (narrower) cut.columns = most_important(importance.columns, count(options.width));
   for (const std::int64_t layer : cut.layers) {
@@ -89,12 +88,12 @@ Result<Bundle> make_table(Bundle& teacher, const std::atomic<bool>& stop) {
 
 Status check(const Bundle& teacher, const DistilOptions& options) {
   const EncoderShape& shape = teacher.shape;
-  const bool taught =
-      teacher.task == Task::kClassify || (teacher.task == Task::kPair && !options.table);
-  if (!taught || shape.is_table()) {
-    return Error{
-        Code::kUnsupported,
-        "a bundle of the task classify, or pair without --static, with layers can be distilled"};
+  if (shape.is_table()) {
+    return Error{Code::kUnsupported, options.teacher + " is a table: it has no layers to teach"};
+  }
+  if (options.table && (teacher.task == Task::kPair || teacher.task == Task::kTag)) {
+    return Error{Code::kUnsupported,
+                 "--static knows no order of words: pairs and tags are not told by a table"};
   }
   if (options.table) return {};
   const bool narrower = options.width > 0 && options.width < shape.width;
@@ -135,7 +134,7 @@ Result<Json> distil(Disk& disk, const DistilOptions& options, Progress& progress
   progress.note(tr(progress.language(), Text::kLearnPlan,
                    {name, std::to_string(train.rows.size()), std::to_string(dev.rows.size()),
                     std::to_string(teacher.labels.size()), std::to_string(at::get_num_threads())}));
-  const bool bfloat16 = options.train.bfloat16 && cpu_has_bfloat16();
+  const bool bfloat16 = options.train.bfloat16 && has_bfloat16();
   const Exam lessons =
       make_exam(train, teacher.task, teacher.tokenizer, teacher.labels, teacher.tokens_max);
   torch::manual_seed(static_cast<std::uint64_t>(options.train.seed));
@@ -147,11 +146,8 @@ Result<Json> distil(Disk& disk, const DistilOptions& options, Progress& progress
     student = bundle_like(teacher, shape_after(teacher.shape, cut),
                           cut_model(teacher.model, teacher.task, cut, options.train.dropout));
   }
-  QIAO_ASSIGN(TeacherAnswers answers, ask_teacher(teacher, lessons, bfloat16, stop));
-  if (student.shape.width != teacher.shape.width) answers.vectors = torch::Tensor();
-  if (options.relations > 0 && !options.table) {
-    answers.more = relations_loss(teacher, options.relations);
-  }
+  const double relations = options.table ? 0 : options.relations;
+  QIAO_ASSIGN(const Teacher tutor, Teacher::make(teacher, lessons, relations, bfloat16, stop));
   const Json base = {{"name", name},
                      {"sha256", sum},
                      {"licence", json_string(teacher.card, "licence").value_or("")}};
@@ -162,14 +158,14 @@ Result<Json> distil(Disk& disk, const DistilOptions& options, Progress& progress
   std::error_code ignored;
   std::filesystem::remove_all(how.out, ignored);
   Finetuner finetuner(disk, how, progress, stop,
-                      {std::move(train), dev, base, std::move(student), std::move(answers)});
+                      {std::move(train), dev, base, std::move(student), &tutor});
   QIAO_TRY(finetuner.run());
   QIAO_TRY(add_to_card(disk, how.out, "shrunk",
                        shrunk_card(options.teacher, sum, "distil",
                                    {{"layers", options.table ? 0 : options.layers},
                                     {"width", options.width},
                                     {"inner", options.inner},
-                                    {"relations", options.table ? 0 : options.relations},
+                                    {"relations", relations},
                                     {"seed", options.train.seed}})));
   return finish_shrunk(disk, {options.teacher, how.out, options.train.out, options.allow_loss}, dev,
                        progress, stop);

@@ -13,7 +13,7 @@
 namespace qiao::learn {
 
 struct DistilOptions {
-  std::string teacher;      // a bundle of the task classify
+  std::string teacher;      // a bundle with layers
   std::int64_t layers = 2;  // of the student
   std::int64_t width = 0;   // of the student, a multiple of the width of a head; 0: the teacher's
   std::int64_t inner = 0;   // of the student; 0: the teacher's
@@ -26,10 +26,9 @@ struct DistilOptions {
 // Trains a smaller student to answer as the teacher does. It begins with a part of the teacher:
 // some of its layers, evenly spread and with the last; of a narrower one the most important
 // columns, heads and neurons (importance.h); of a table the teacher's vector of each token alone.
-// It learns from labels, from the teacher's softened answers (Hinton et al. 2015), from its
-// relations between tokens (teacher.h), and, where it is as wide, from the vectors it gives the
-// texts. Measures both as they are served and writes the student when it passes the gate
-// (shrink.h).
+// It learns from the rows and from the teacher (teacher.h). A table knows no order of words: pairs
+// and tags are not for it. Measures both as they are served and writes the student when it passes
+// the gate (shrink.h).
 //
 // Returns what measure_shrunk() tells.
 Result<Json> distil(Disk& disk, const DistilOptions& options, Progress& progress,

@@ -34,6 +34,7 @@ struct FinetuneOptions {
   double dropout = 0.1;
   double smoothing = 0.1;      // of the labels; tags have none
   double adversary = 0;        // length of the push against the word vectors; 0: none
+  double r_drop = 0;           // weight of what two dropouts differ by; 0: one dropout
   bool class_weights = false;  // rare labels count more
   std::int64_t tokens_max = 256;
   bool bfloat16 = true;         // where the CPU can

@@ -13,7 +13,6 @@
 #include "learn/files/bundle.h"
 #include "learn/testing/letters.h"
 #include "learn/testing/training_test.h"
-#include "learn/training/prune.h"
 #include "learn/training/quantise.h"
 #include "model/bundle/text_head.h"
 
@@ -203,10 +202,6 @@ TEST_F(FinetuneNumbersTest, IsResumedToTheBitAndHasNoLabels) {
   FinetuneOptions weighted = numbers("weighted");
   weighted.class_weights = true;
   EXPECT_NE(run(weighted).error().message.find("--class-weights"), std::string::npos);
-  PruneOptions cut;
-  cut.bundle = folder_ / "broken";
-  cut.out = folder_ / "cut";
-  EXPECT_EQ(prune(disk_, cut, progress_, stop_).error().code, Code::kUnsupported);
 }
 
 class FinetuneHeadsTest : public FinetuneTest {
@@ -295,14 +290,6 @@ TEST_F(FinetuneHeadsTest, WhatDoesNotGoIsNamed) {
   wanted.contrast = 0;
   folder_.write("dev.jsonl", R"({"text":"a","labels":{"side":"x","mood":"calm"}})");
   EXPECT_NE(run(wanted).error().message.find("dev.jsonl:1: there is no head \"mood\""),
-            std::string::npos);
-  folder_.write("dev.jsonl", testing::letter_heads(60, 2));
-  wanted.epochs = 1;
-  ASSERT_TRUE(run(wanted));
-  PruneOptions cut;
-  cut.bundle = folder_ / "bundle";
-  cut.out = folder_ / "cut";
-  EXPECT_NE(prune(disk_, cut, progress_, stop_).error().message.find("several heads"),
             std::string::npos);
 }
 

@@ -14,11 +14,11 @@
 #include "learn/evaluation/calibration.h"
 #include "learn/files/model_card.h"
 #include "learn/models/lora.h"
-#include "learn/models/tag_chain.h"
 #include "learn/training/contrast.h"
-#include "learn/training/label_loss.h"
 #include "learn/training/precision.h"
 #include "learn/training/seeds.h"
+#include "learn/training/task_loss.h"
+#include "learn/training/teacher.h"
 
 namespace qiao::learn {
 namespace {
@@ -42,12 +42,6 @@ constexpr double kTaggedRate = 1e-4;
 constexpr std::int64_t kPatience = 3;  // epochs without a better one
 constexpr double kEpochsMin = 3;
 constexpr double kEpochsMax = 10;
-// Distillation (Hinton et al. 2015): how soft the teacher's answers are, and their part of the
-// loss.
-constexpr double kTemperature = 3;
-constexpr double kTeacherPart = 0.7;
-constexpr double kVectorPart = 1.0;  // of the distance between the texts' vectors
-
 // Of adapters, times the rate of all weights: they begin with no change at all.
 constexpr double kAdapterRate = 5;
 
@@ -159,7 +153,7 @@ Status Finetuner::prepare() {
   if (options_.epochs == 0) {
     options_.epochs = epochs_for(options_.task, examples_, bundle.labels.size());
   }
-  options_.bfloat16 = options_.bfloat16 && cpu_has_bfloat16();
+  options_.bfloat16 = options_.bfloat16 && has_bfloat16();
   if (options_.class_weights) class_weights_ = label_weights(examples_, bundle.labels);
   for (std::int64_t epoch = 0; epoch < options_.contrast + options_.epochs; ++epoch) {
     if (epoch == options_.contrast) contrast_steps_ = steps_;
@@ -189,7 +183,7 @@ void Finetuner::set_scale() {
   for (const Example& example : examples_) {
     variance += (example.number - mean) * (example.number - mean) / count;
   }
-  start_.bundle.model->set_scale(mean, std::sqrt(variance));
+  start_.bundle.model->set_scale(mean, std::sqrt(variance), start_.teacher != nullptr);
 }
 
 // What must be equal for a saved state to be ours.
@@ -198,7 +192,7 @@ Json Finetuner::identity() const {
           {"dev", start_.dev.sha256},
           {"base", start_.base["sha256"]},
           {"task", name_of(options_.task)},
-          {"taught", start_.teacher.scores.defined()},
+          {"taught", start_.teacher != nullptr},
           {"layers", start_.bundle.shape.layers},
           {"seed", options_.seed},
           {"epochs", options_.epochs},
@@ -212,6 +206,7 @@ Json Finetuner::identity() const {
           {"dropout", options_.dropout},
           {"smoothing", options_.smoothing},
           {"adversary", options_.adversary},
+          {"r_drop", options_.r_drop},
           {"class_weights", options_.class_weights},
           {"tokens_max", options_.tokens_max},
           {"bfloat16", options_.bfloat16},
@@ -305,40 +300,32 @@ void Finetuner::learn_against_push(const Batch& batch, const Chosen& chosen) {
 
 torch::Tensor Finetuner::loss_of(const Batch& batch, const Chosen& chosen) {
   const Bfloat16Scope scope(options_.bfloat16);
+  const Teacher* teacher = start_.teacher;
+  TextModel& model = start_.bundle.model;
   Relations seen;
-  const TextOutput output = start_.bundle.model->run(batch.ids, batch.present, batch.segments,
-                                                     start_.teacher.more ? &seen : nullptr);
+  const TextOutput output =
+      model->run(batch.ids, batch.present, batch.segments,
+                 teacher != nullptr && teacher->wants_relations() ? &seen : nullptr);
   if (contrasting()) return contrast_loss(output.vectors.to(torch::kFloat), batch.targets);
-  const torch::Tensor scores = output.scores.to(torch::kFloat);
-  if (options_.task == Task::kTag) {
-    return chain_loss(scores, batch.targets, start_.bundle.model->transitions);
-  }
-  if (options_.task == Task::kRegress) {
-    const double unit = start_.bundle.model->deviation();
-    return ((scores.squeeze(-1) - batch.targets) / unit).square().mean();
-  }
   const LabelLoss how{options_.smoothing, class_weights_};
-  if (options_.task == Task::kHeads) {
-    return heads_loss(scores, batch.targets, start_.bundle.labels.heads(), how);
-  }
-  const torch::Tensor own = label_loss(scores, batch.targets, how);
-  if (!start_.teacher.scores.defined()) return own;
-  const torch::Tensor taught = (1 - kTeacherPart) * own + teacher_loss(output, chosen);
-  return start_.teacher.more ? taught + start_.teacher.more(batch, seen) : taught;
+  torch::Tensor own = task_loss(start_.bundle, output.scores, batch.targets, how);
+  if (options_.r_drop > 0) own = with_another_dropout(own, output, batch, how);
+  if (teacher == nullptr) return own;
+  return teacher->loss(start_.bundle, own, batch, chosen, output, seen);
 }
 
-torch::Tensor Finetuner::teacher_loss(const TextOutput& output, const Chosen& chosen) {
-  const torch::Tensor rows = torch::tensor(std::vector<std::int64_t>(chosen.begin(), chosen.end()));
-  const torch::Tensor wanted = start_.teacher.scores.index_select(0, rows) / kTemperature;
-  const torch::Tensor given = output.scores.to(torch::kFloat) / kTemperature;
-  const torch::Tensor answers =
-      torch::kl_div(torch::log_softmax(given, -1), torch::softmax(wanted, -1), at::Reduction::Sum) /
-      double(chosen.size());
-  const torch::Tensor softly = kTeacherPart * kTemperature * kTemperature * answers;
-  if (!start_.teacher.vectors.defined()) return softly;
-  const torch::Tensor near = torch::cosine_similarity(
-      output.vectors.to(torch::kFloat), start_.teacher.vectors.index_select(0, rows), -1);
-  return softly + kVectorPart * (1 - near.mean());
+// R-Drop (Liang et al. 2021): the batch is answered again under another dropout; both answers shall
+// be right, and alike.
+torch::Tensor Finetuner::with_another_dropout(const torch::Tensor& loss, const TextOutput& output,
+                                              const Batch& batch, const LabelLoss& how) {
+  const Bundle& bundle = start_.bundle;
+  TextModel model = bundle.model;
+  const TextOutput other = model->run(batch.ids, batch.present, batch.segments);
+  const torch::Tensor one = output.scores.to(torch::kFloat);
+  const torch::Tensor two = other.scores.to(torch::kFloat);
+  const torch::Tensor apart = answers_apart(bundle, one, two, batch.targets, 1) +
+                              answers_apart(bundle, two, one, batch.targets, 1);
+  return (loss + task_loss(bundle, two, batch.targets, how)) / 2 + options_.r_drop / 2 * apart;
 }
 
 Error Finetuner::not_a_number(const Chosen& chosen) const {
@@ -415,7 +402,7 @@ Result<Json> Finetuner::calibration() {
         torch::tensor(std::vector<std::int64_t>(chosen.begin(), chosen.end()));
     const Bfloat16Scope scope(options_.bfloat16);
     const torch::Tensor given = best.model(batch.ids, batch.present, batch.segments);
-    scores.index_copy_(0, places, given.to(torch::kFloat));
+    scores.index_copy_(0, places, given.cpu().to(torch::kFloat));
     targets.index_copy_(0, places, batch.targets.view({-1, heads}));
   }
   return options_.task == Task::kHeads ? heads_calibration(scores, targets)

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <atomic>
-#include <functional>
 #include <string>
 #include <vector>
 
@@ -11,16 +10,11 @@
 #include "learn/training/finetune.h"
 #include "learn/training/optimiser.h"
 #include "learn/training/run_folder.h"
+#include "learn/training/task_loss.h"
 
 namespace qiao::learn {
 
-// What a student learns from besides the labels: a teacher's answers to the training rows.
-struct TeacherAnswers {
-  torch::Tensor scores;   // [rows, labels], before the softmax; undefined: there is no teacher
-  torch::Tensor vectors;  // [rows, width] of the texts; undefined: another width than the student's
-  // More to learn, from a batch and what the student's last attention computed; may be empty.
-  std::function<torch::Tensor(const Batch& batch, const Relations& seen)> more;
-};
+class Teacher;
 
 // What a run starts from.
 struct FinetuneStart {
@@ -28,7 +22,7 @@ struct FinetuneStart {
   RowFile dev;
   Json base;  // name, sha256, licence
   Bundle bundle;
-  TeacherAnswers teacher;
+  const Teacher* teacher = nullptr;  // must outlive the run; null: the rows alone teach
 };
 
 // One training of a bundle's model on labelled rows: epochs, looks at dev, the best one kept.
@@ -63,7 +57,8 @@ class Finetuner {
   Result<double> learn(const Chosen& chosen);
   void learn_against_push(const Batch& batch, const Chosen& chosen);
   torch::Tensor loss_of(const Batch& batch, const Chosen& chosen);
-  torch::Tensor teacher_loss(const TextOutput& output, const Chosen& chosen);
+  torch::Tensor with_another_dropout(const torch::Tensor& loss, const TextOutput& output,
+                                     const Batch& batch, const LabelLoss& how);
   [[nodiscard]] Error not_a_number(const Chosen& chosen) const;
   Status end_epoch();
   Status end_contrast();

@@ -6,6 +6,7 @@
 #include <numeric>
 
 #include "learn/data/examples.h"
+#include "learn/training/task_loss.h"
 
 namespace qiao::learn {
 namespace {
@@ -16,7 +17,7 @@ constexpr std::int64_t kStretchTokens = 128;
 
 // Σ w·∂L/∂w down each column; zeros where nothing was learnt.
 torch::Tensor gate_of_columns(const torch::Tensor& weight) {
-  if (!weight.grad().defined()) return torch::zeros({weight.size(1)});
+  if (!weight.grad().defined()) return torch::zeros({weight.size(1)}, weight.device());
   return (weight * weight.grad()).sum(0);
 }
 
@@ -26,7 +27,7 @@ double gate_of(const torch::Tensor& tensor) {
 }
 
 void add(std::vector<double>& sums, const torch::Tensor& gates) {
-  const torch::Tensor sizes = gates.abs().to(torch::kDouble).contiguous();
+  const torch::Tensor sizes = gates.abs().cpu().to(torch::kDouble).contiguous();
   sums.resize(static_cast<std::size_t>(sizes.numel()), 0);
   for (std::size_t i = 0; i < sums.size(); ++i) sums[i] += sizes.data_ptr<double>()[i];
 }
@@ -90,9 +91,9 @@ Error stopped() {
 
 }  // namespace
 
-Result<Importance> importance_of(TextModel& model, const Exam& exam, std::int64_t pad,
+Result<Importance> importance_of(const Bundle& bundle, const Exam& exam,
                                  const std::atomic<bool>& stop) {
-  namespace F = torch::nn::functional;
+  TextModel model = bundle.model;
   Judge judge(model->encoder->layers.size());
   model->eval();
   const auto rows = std::min(exam.examples.size(), kJudgedRowsMax);
@@ -101,15 +102,12 @@ Result<Importance> importance_of(TextModel& model, const Exam& exam, std::int64_
   bool any = false;
   for (const auto& chosen : plan_batches_in_order(judged, kJudgedTexts, kJudgedTokens)) {
     if (stop.load()) return stopped();
-    const Batch batch = make_batch(judged, chosen, exam.task, pad);
+    const Batch batch = make_batch(judged, chosen, exam.task, bundle.tokenizer.pad());
+    if (!has_target(exam.task, batch.targets)) continue;
+    any = true;
     model->zero_grad();
     const torch::Tensor scores = model(batch.ids, batch.present, batch.segments);
-    const torch::Tensor loss =
-        F::cross_entropy(scores.flatten(0, -2), batch.targets.flatten(),
-                         F::CrossEntropyFuncOptions().ignore_index(kNoTarget));
-    if (!std::isfinite(loss.item<double>())) continue;  // no row with a known label
-    any = true;
-    loss.backward();
+    task_loss(bundle, scores, batch.targets, {}).backward();
     const torch::NoGradGuard no_grad;
     judge_encoder(model->encoder, judge);
   }
@@ -134,7 +132,8 @@ Result<Importance> importance_of(const LanguageBundle& bundle, const std::vector
     const auto count = static_cast<std::int64_t>(length);
     bundle.model->zero_grad();
     const torch::Tensor scores = bundle.model->forward(stretch.narrow(0, 0, count).unsqueeze(0))[0];
-    torch::nn::functional::cross_entropy(scores, stretch.narrow(0, 1, count)).backward();
+    torch::nn::functional::cross_entropy(scores, stretch.narrow(0, 1, count).to(scores.device()))
+        .backward();
     const torch::NoGradGuard no_grad;
     for (std::size_t layer = 0; layer < static_cast<std::size_t>(bundle.shape.layers); ++layer) {
       const std::string at = "blk." + std::to_string(layer) + ".";

@@ -6,8 +6,8 @@
 #include <vector>
 
 #include "learn/evaluation/evaluate.h"
+#include "learn/files/bundle.h"
 #include "learn/files/language_bundle.h"
-#include "learn/models/text_model.h"
 
 namespace qiao::learn {
 
@@ -25,8 +25,9 @@ struct Importance {
   std::vector<double> columns;               // of the stream, by its norms; encoders only
 };
 
-// On the exam's rows. Leaves the weights as they are and no gradients. `cancelled` at `stop`.
-Result<Importance> importance_of(TextModel& model, const Exam& exam, std::int64_t pad,
+// Of a bundle on the exam's rows, by task_loss(). Leaves the weights as they are and no gradients.
+// `cancelled` at `stop`.
+Result<Importance> importance_of(const Bundle& bundle, const Exam& exam,
                                  const std::atomic<bool>& stop);
 // Of a llama-like decoder on a text. Requires: is_llama_like.
 Result<Importance> importance_of(const LanguageBundle& bundle, const std::vector<std::int64_t>& ids,

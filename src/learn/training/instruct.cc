@@ -52,7 +52,7 @@ class Instructor {
         base_(std::move(base)),
         lessons_(std::move(lessons)),
         optimiser_(learning_weights(model()), AdamOptions()) {
-    options_.bfloat16 = options_.bfloat16 && cpu_has_bfloat16();
+    options_.bfloat16 = options_.bfloat16 && has_bfloat16();
     per_epoch_ = (std::int64_t(lessons_.train.size()) + options_.batch - 1) / options_.batch;
     steps_ = per_epoch_ * options_.epochs;
   }
@@ -130,9 +130,10 @@ class Instructor {
   torch::Tensor loss_sum(const TaughtBatch& batch) {
     const Bfloat16Scope scope(options_.bfloat16);
     const torch::Tensor hidden = model().hidden(batch.ids).flatten(0, 1);
-    const torch::Tensor scores = model().scores(hidden.index_select(0, batch.places));
+    const torch::Tensor scores =
+        model().scores(hidden.index_select(0, batch.places.to(hidden.device())));
     return torch::nn::functional::cross_entropy(
-        scores.to(torch::kFloat), batch.targets,
+        scores.to(torch::kFloat), batch.targets.to(scores.device()),
         torch::nn::functional::CrossEntropyFuncOptions().reduction(torch::kSum));
   }
 

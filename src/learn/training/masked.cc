@@ -54,7 +54,7 @@ class MaskedPretrainer final : public Learner {
         loop_(disk, options, options.context, *this, ranks, optimiser_, progress, stop) {}
 
   Result<Json> run() {
-    options_.bfloat16 = options_.bfloat16 && cpu_has_bfloat16();
+    options_.bfloat16 = options_.bfloat16 && has_bfloat16();
     QIAO_TRY(loop_.run(identity()));
     if (!ranks_.first()) return Json();
     QIAO_TRY(load_tensors(loop_.folder() + "/model.safetensors", weights_of(start_.model)));
@@ -165,7 +165,7 @@ class MaskedPretrainer final : public Learner {
   torch::Tensor loss_of(const MaskedRows& rows) {
     const Bfloat16Scope scope(options_.bfloat16);
     const torch::Tensor scores = start_.model(rows.ids, rows.places).to(torch::kFloat);
-    return torch::nn::functional::cross_entropy(scores, rows.targets);
+    return torch::nn::functional::cross_entropy(scores, rows.targets.to(scores.device()));
   }
 
   // Over at most `rows_max` rows spread over the held-out text, always with the same gaps.
@@ -186,7 +186,7 @@ class MaskedPretrainer final : public Learner {
                                           options_.context, start_.known, options_.rules, rng);
       if (some.places.numel() == 0) continue;  // nothing but what the vocabulary lacks
       const Bfloat16Scope scope(options_.bfloat16);
-      const torch::Tensor scores = start_.model(some.ids, some.places).to(torch::kFloat);
+      const torch::Tensor scores = start_.model(some.ids, some.places).cpu().to(torch::kFloat);
       const double places = double(some.places.numel());
       judged.loss +=
           torch::nn::functional::cross_entropy(scores, some.targets).item<double>() * places;

@@ -57,7 +57,7 @@ AdamW::AdamW(std::vector<LearningWeight> weights, const AdamOptions& options)
   for (const LearningWeight& weight : weights_) {
     const std::int64_t counts = weight.tensor.dim() == 2 ? weight.tensor.size(0) : 1;
     moments_.push_back({torch::zeros_like(weight.tensor), torch::zeros_like(weight.tensor),
-                        torch::zeros({counts}, torch::kFloat),
+                        torch::zeros({counts}, weight.tensor.options().dtype(torch::kFloat)),
                         options.average > 0 ? weight.tensor.detach().clone() : torch::Tensor()});
   }
 }
@@ -97,7 +97,9 @@ Result<double> AdamW::step(double rate) {
     const torch::Tensor& gradient = weights_[i].tensor.grad();
     if (!gradient.defined()) continue;
     const double own_rate = rate * weights_[i].rate_scale;
-    if (gradient.is_sparse()) {
+    if (!fuses(i)) {
+      update_by_operators(i, own_rate, shrink);
+    } else if (gradient.is_sparse()) {
       update_rows(i, own_rate, shrink);
     } else {
       update_dense(i, own_rate, shrink);
@@ -125,6 +127,50 @@ void AdamW::swap_means() {
     const torch::Tensor held = mean.clone();
     mean.copy_(weights_[i].tensor);
     weights_[i].tensor.copy_(held);
+  }
+}
+
+bool AdamW::fuses(std::size_t index) const {
+  return options_.fused && weights_[index].tensor.is_cpu();
+}
+
+// The same step as the loops below.
+void AdamW::update_by_operators(std::size_t index, double rate, double shrink) {
+  torch::Tensor weight = weights_[index].tensor.detach();
+  Moments& moments = moments_[index];
+  torch::Tensor gradient = weights_[index].tensor.grad();
+  const bool some = gradient.is_sparse();
+  const torch::Tensor rows = some ? gradient._indices()[0] : torch::Tensor();
+  const auto part = [&](const torch::Tensor& of) { return some ? of.index_select(0, rows) : of; };
+  gradient = (some ? gradient._values() : gradient) * shrink;
+  const torch::Tensor steps = part(moments.steps) + 1;
+  const torch::Tensor first =
+      part(moments.first) * options_.beta1 + gradient * (1 - options_.beta1);
+  const torch::Tensor second =
+      part(moments.second) * options_.beta2 + gradient.square() * (1 - options_.beta2);
+  // The counts are one for all, or one for each row.
+  const auto corrected = [&](double beta) {
+    const torch::Tensor of = 1 - torch::pow(beta, some ? steps : steps[0]);
+    return some ? of.unsqueeze(1) : of;
+  };
+  const double decay = weight.dim() >= 2 ? 1 - rate * options_.weight_decay : 1;
+  const torch::Tensor moved =
+      part(weight) * decay - rate * (first / corrected(options_.beta1)) /
+                                 ((second / corrected(options_.beta2)).sqrt() + options_.epsilon);
+  const auto put = [&](torch::Tensor& into, const torch::Tensor& values) {
+    if (some) {
+      into.index_copy_(0, rows, values);
+    } else {
+      into.copy_(values);
+    }
+  };
+  put(weight, moved);
+  put(moments.first, first);
+  put(moments.second, second);
+  if (some) {
+    moments.steps.index_copy_(0, rows, steps);
+  } else {
+    moments.steps += 1;
   }
 }
 

@@ -18,6 +18,7 @@ struct AdamOptions {
   double weight_decay = 0.01;  // decoupled; matrices only
   double clip_norm = 1.0;      // of all gradients together
   double average = 0;          // of the running mean of the weights, kept at each step; 0: no mean
+  bool fused = true;           // own loops where weights lie on the CPU; else libtorch's operators
 };
 
 // One weight and how it learns.
@@ -56,6 +57,8 @@ class AdamW {
 
  private:
   Result<double> norm_of_gradients() const;
+  [[nodiscard]] bool fuses(std::size_t index) const;
+  void update_by_operators(std::size_t index, double rate, double shrink);
   void update_dense(std::size_t index, double rate, double shrink);
   void update_rows(std::size_t index, double rate, double shrink);
   void update_means();

@@ -66,6 +66,50 @@ TEST(AdamW, UpdatesTheRowsOfTheBatchOnly) {
   EXPECT_TRUE(torch::equal(words->weight[2], before[2]));
 }
 
+// What other devices compute with is the same step as the CPU's own loops.
+TEST(AdamW, OperatorsTakeTheSameStep) {
+  torch::manual_seed(3);
+  torch::nn::Embedding words(torch::nn::EmbeddingOptions(6, 4).sparse(true));
+  torch::nn::Linear head(4, 2);
+  torch::nn::Embedding words_too(torch::nn::EmbeddingOptions(6, 4).sparse(true));
+  torch::nn::Linear head_too(4, 2);
+  {
+    const torch::NoGradGuard no_grad;
+    words_too->weight.copy_(words->weight);
+    head_too->weight.copy_(head->weight);
+    head_too->bias.copy_(head->bias);
+  }
+  AdamOptions options;
+  options.clip_norm = 0.1;
+  options.average = 0.9;
+  const auto adam = [&](torch::nn::Embedding& table, torch::nn::Linear& layer) {
+    return AdamW({{"words", table->weight}, {"w", layer->weight, 0.5}, {"b", layer->bias}},
+                 options);
+  };
+  AdamW fused = adam(words, head);
+  options.fused = false;
+  AdamW plain = adam(words_too, head_too);
+  for (int step = 0; step < 6; ++step) {
+    const torch::Tensor ids = torch::tensor({step, step, 5});
+    fused.zero_gradients();
+    head(words(ids)).pow(2).sum().backward();
+    plain.zero_gradients();
+    head_too(words_too(ids)).pow(2).sum().backward();
+    const auto norm = fused.step(1e-2);
+    ASSERT_TRUE(norm);
+    EXPECT_NEAR(*norm, plain.step(1e-2).value(), 1e-5);
+  }
+  for (std::size_t i = 0; i < 3; ++i) {
+    const AdamW::Moments& one = fused.moments()[i];
+    const AdamW::Moments& other = plain.moments()[i];
+    EXPECT_TRUE(torch::allclose(fused.weights()[i].tensor, plain.weights()[i].tensor, 1e-5, 1e-6));
+    EXPECT_TRUE(torch::allclose(one.first, other.first, 1e-5, 1e-7));
+    EXPECT_TRUE(torch::allclose(one.second, other.second, 1e-5, 1e-8));
+    EXPECT_TRUE(torch::equal(one.steps, other.steps));
+    EXPECT_TRUE(torch::allclose(one.mean, other.mean, 1e-5, 1e-6));
+  }
+}
+
 TEST(AdamW, KeepsAMeanOfTheWeightsWhichTakesTheirPlaceForAWhile) {
   torch::Tensor weight = torch::full({2}, 5.0F).set_requires_grad(true);
   AdamOptions options;

@@ -3,9 +3,12 @@
 
 #include <ATen/autocast_mode.h>
 
+#include "learn/models/device.h"
+
 namespace qiao::learn {
 
-bool cpu_has_bfloat16() {
+bool has_bfloat16() {
+  if (!device().is_cpu()) return true;
 #if defined(__x86_64__)
   return __builtin_cpu_supports("avx512bf16") != 0;
 #else
@@ -15,8 +18,13 @@ bool cpu_has_bfloat16() {
 
 Bfloat16Scope::Bfloat16Scope(bool on) : on_(on) {
   if (!on_) return;
-  at::autocast::set_autocast_cpu_dtype(at::kBFloat16);
-  at::autocast::set_cpu_enabled(true);
+  if (device().is_cpu()) {
+    at::autocast::set_autocast_cpu_dtype(at::kBFloat16);
+    at::autocast::set_cpu_enabled(true);
+  } else {
+    at::autocast::set_autocast_gpu_dtype(at::kBFloat16);
+    at::autocast::set_enabled(true);
+  }
   at::autocast::increment_nesting();
 }
 
@@ -24,7 +32,11 @@ Bfloat16Scope::~Bfloat16Scope() {
   if (!on_) return;
   // The cache holds weights turned to bfloat16; the next step changes them.
   if (at::autocast::decrement_nesting() == 0) at::autocast::clear_cache();
-  at::autocast::set_cpu_enabled(false);
+  if (device().is_cpu()) {
+    at::autocast::set_cpu_enabled(false);
+  } else {
+    at::autocast::set_enabled(false);
+  }
 }
 
 }  // namespace qiao::learn

@@ -3,8 +3,9 @@
 
 namespace qiao::learn {
 
-// True when this CPU multiplies bfloat16 in hardware; without that binary32 is faster.
-bool cpu_has_bfloat16();
+// True when the device (models/device.h) multiplies bfloat16 in hardware; without that binary32 is
+// faster. Of CUDA devices it is taken for granted (since Ampere, 2020): `--fp32` for older ones.
+bool has_bfloat16();
 
 // While it lives, matrix products on this thread run in bfloat16 (when `on`); weights, sums and
 // norms stay binary32. One at a time.

@@ -40,7 +40,7 @@ class Pretrainer final : public Learner {
 
   Result<Json> run() {
     options_.bfloat16 =
-        options_.bfloat16 && cpu_has_bfloat16() && is_decoder(bundle_.shape.architecture);
+        options_.bfloat16 && has_bfloat16() && is_decoder(bundle_.shape.architecture);
     QIAO_TRY(loop_.run(identity()));
     if (!ranks_.first()) return Json();
     return finish();
@@ -136,7 +136,8 @@ class Pretrainer final : public Learner {
   torch::Tensor loss_of(const Blocks& blocks) {
     const Bfloat16Scope scope(options_.bfloat16);
     const torch::Tensor scores = bundle_.model->forward(blocks.ids).to(torch::kFloat);
-    return torch::nn::functional::cross_entropy(scores.flatten(0, 1), blocks.targets.flatten());
+    return torch::nn::functional::cross_entropy(scores.flatten(0, 1),
+                                                blocks.targets.flatten().to(scores.device()));
   }
 
   double add_gradients_of(const Blocks& blocks, double share) {

@@ -132,8 +132,7 @@ Json options_json(const PruneOptions& options) {
 
 Result<EncoderCut> plan_cut(Bundle& bundle, const PruneOptions& options, const Exam& exam,
                             const std::atomic<bool>& stop) {
-  QIAO_ASSIGN(const Importance importance,
-              importance_of(bundle.model, exam, bundle.tokenizer.pad(), stop));
+  QIAO_ASSIGN(const Importance importance, importance_of(bundle, exam, stop));
   EncoderCut cut;
   choose(importance, options, cut.heads, cut.neurons, cut.layers);
   if (options.vocabulary) cut.pieces = used_pieces(bundle.tokenizer, exam);
@@ -155,10 +154,8 @@ Status recover(Disk& disk, const PruneOptions& options, Progress& progress,
   train.head_rate = 1;  // it has learnt already
   train.smoothing = 0;
   train.bfloat16 = options.bfloat16;
-  TeacherAnswers answers;
-  if (pruned.task != Task::kTag) {
-    QIAO_ASSIGN(answers, ask_teacher(teacher, exam, options.bfloat16 && cpu_has_bfloat16(), stop));
-  }
+  QIAO_ASSIGN(const Teacher lessons,
+              Teacher::make(teacher, exam, 0, options.bfloat16 && has_bfloat16(), stop));
   const Json shrunk = pruned.card["shrunk"];
   std::error_code ignored;
   std::filesystem::remove_all(made, ignored);
@@ -169,7 +166,7 @@ Status recover(Disk& disk, const PruneOptions& options, Progress& progress,
                         {"sha256", shrunk["sha256"]},
                         {"licence", json_string(teacher.card, "licence").value_or("")}},
                        std::move(pruned),
-                       std::move(answers)});
+                       &lessons});
   QIAO_TRY(finetuner.run());
   return add_to_card(disk, made, "shrunk", shrunk);
 }
@@ -181,21 +178,13 @@ Result<Json> prune_bundle(Disk& disk, const PruneOptions& options, Progress& pro
   if (bundle.shape.is_table()) {
     return Error{Code::kUnsupported, options.bundle + " is a table: it has nothing to prune"};
   }
-  if (bundle.task == Task::kRegress) {
-    return Error{Code::kUnsupported,
-                 options.bundle + " gives a number: what is pruned gives labels or tags"};
-  }
-  if (bundle.task == Task::kHeads) {
-    return Error{
-        Code::kUnsupported,
-        options.bundle + " has several heads: what is pruned gives labels of one, or tags"};
-  }
   if (cuts_nothing(options, bundle.shape.layers)) {
     return invalid_argument(tr(progress.language(), Text::kLearnCutNothing));
   }
   QIAO_ASSIGN(RowFile data, read_rows(options.data, bundle.task));
   QIAO_ASSIGN(const RowFile dev, read_rows(options.dev, bundle.task));
   QIAO_TRY(check_dev(data, data, bundle.labels, progress));
+  QIAO_TRY(check_dev(data, dev, bundle.labels, progress));
   QIAO_ASSIGN(const std::string sum, sha256_file_hex(options.bundle + "/model.safetensors"));
   QIAO_ASSIGN(const std::string made, begin_unmeasured(disk, options.out));
   const Exam exam =

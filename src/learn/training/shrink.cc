@@ -55,9 +55,9 @@ ServedAnswer answer_of(const Bundle& bundle, const torch::Tensor& scores, const 
     answer.labels[head.name] = best_label(scores.narrow(0, head.begin, outputs), head.labels);
   }
   if (bundle.task == Task::kTag) {
-    answer.entities = entities_of(
-        model::decode_tags({scores.data_ptr<float>(), bundle.model->transitions.data_ptr<float>()},
-                           example.text, bundle.labels.names(), characters));
+    answer.entities = entities_of(model::decode_tags(
+        {scores.data_ptr<float>(), bundle.model->transitions.cpu().data_ptr<float>()}, example.text,
+        bundle.labels.names(), characters));
   }
   return answer;
 }
@@ -76,7 +76,7 @@ Result<Candidate> candidate_of_torch(const std::string& folder) {
         make_example(row, bundle->task, bundle->tokenizer, bundle->labels, bundle->tokens_max)};
     const Batch batch = make_batch(one, {0}, bundle->task, bundle->tokenizer.pad());
     const torch::Tensor scores =
-        bundle->model(batch.ids, batch.present, batch.segments)[0].contiguous();
+        bundle->model(batch.ids, batch.present, batch.segments)[0].cpu().contiguous();
     ServedAnswer answer = answer_of(*bundle, scores, one[0], row.tags.size());
     answer.milliseconds =
         std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - begin).count();

@@ -160,7 +160,7 @@ TEST_F(ShrinkTest, WhatWritesNothingIsLeastImportant) {
   }
   const RowFile rows = read_rows(folder_ / "train.jsonl", Task::kClassify).value();
   const Exam exam = make_exam(rows, bundle.task, bundle.tokenizer, bundle.labels, 16);
-  const auto found = importance_of(bundle.model, exam, bundle.tokenizer.pad(), stop_);
+  const auto found = importance_of(bundle, exam, stop_);
   ASSERT_TRUE(found) << found.error().message;
   EXPECT_EQ(most_important(found->heads[1], 3), (std::vector<std::int64_t>{0, 1, 3}));
   EXPECT_EQ(found->neurons[0][7], 0);

@@ -5,11 +5,15 @@
 
 #include "learn/models/attention.h"
 #include "learn/training/precision.h"
+#include "learn/training/task_loss.h"
 
 namespace qiao::learn {
 namespace {
 
 constexpr double kHidden = -1e4;  // added to the scores of padding
+constexpr double kTemperature = 3;
+constexpr double kTeacherPart = 0.7;  // of the loss; the rest is the rows' own answers
+constexpr double kVectorPart = 1;     // times the distance between the vectors
 
 // log softmax(A·Bᵀ/√d) of every part, [batch, parts, tokens, tokens].
 torch::Tensor relation(const torch::Tensor& a, const torch::Tensor& b, std::int64_t parts,
@@ -28,51 +32,85 @@ torch::Tensor distance(const torch::Tensor& teacher, const torch::Tensor& studen
   return (rows * there).sum() / there.sum();
 }
 
-}  // namespace
-
-Result<TeacherAnswers> ask_teacher(Bundle& teacher, const Exam& exam, bool bfloat16,
-                                   const std::atomic<bool>& stop) {
-  const torch::NoGradGuard no_grad;
-  TextModel& model = teacher.model;
-  model->eval();
-  const auto rows = static_cast<std::int64_t>(exam.examples.size());
-  TeacherAnswers answers{torch::zeros({rows, model->head->weight.size(0)}),
-                         torch::zeros({rows, model->head->weight.size(1)}),
-                         {}};
-  for (const auto& chosen : plan_batches_in_order(exam.examples, kAskedTexts, kAskedTokens)) {
-    if (stop.load()) return Error{Code::kCancelled, "stopped while the teacher answered"};
-    const Batch batch = make_batch(exam.examples, chosen, exam.task, teacher.tokenizer.pad());
-    const Bfloat16Scope scope(bfloat16);
-    const TextOutput output = model->run(batch.ids, batch.present, batch.segments);
-    const torch::Tensor places =
-        torch::tensor(std::vector<std::int64_t>(chosen.begin(), chosen.end()));
-    answers.scores.index_copy_(0, places, output.scores.to(torch::kFloat));
-    answers.vectors.index_copy_(0, places, output.vectors.to(torch::kFloat));
-  }
-  return answers;
+torch::Tensor of_rows(const torch::Tensor& table, const std::vector<std::size_t>& rows,
+                      torch::Device device) {
+  const torch::Tensor at = torch::tensor(std::vector<std::int64_t>(rows.begin(), rows.end()));
+  return table.index_select(0, at).to(device);
 }
 
-std::function<torch::Tensor(const Batch&, const Relations&)> relations_loss(Bundle& teacher,
-                                                                            double weight) {
-  return [&teacher, weight](const Batch& batch, const Relations& seen) {
-    Relations known;
-    {
-      const torch::NoGradGuard no_grad;
-      teacher.model->eval();
-      teacher.model->run(batch.ids, batch.present, batch.segments, &known);
-    }
-    // As many as the teacher has heads, or the next number that divides both widths.
-    std::int64_t parts = teacher.shape.heads_of(teacher.model->encoder->layers.size() - 1);
-    while (known.query.size(-1) % parts != 0 || seen.query.size(-1) % parts != 0) --parts;
-    // Finite: a difference of two -inf is no number.
-    const torch::Tensor mask = padding_mask(batch.present).clamp_min(kHidden);
-    const auto apart = [&](const torch::Tensor& a, const torch::Tensor& b, const torch::Tensor& c,
-                           const torch::Tensor& d) {
-      return distance(relation(a, b, parts, mask), relation(c, d, parts, mask), batch.present);
-    };
-    return weight * (apart(known.query, known.key, seen.query, seen.key) +
-                     apart(known.value, known.value, seen.value, seen.value));
+}  // namespace
+
+Result<Teacher> Teacher::make(Bundle& bundle, const Exam& lessons, double relations, bool bfloat16,
+                              const std::atomic<bool>& stop) {
+  Teacher teacher(bundle, relations);
+  bundle.model->eval();
+  if (bundle.task != Task::kTag && relations == 0) {
+    QIAO_TRY(teacher.ask_all(lessons, bfloat16, stop));
+  }
+  return teacher;
+}
+
+Status Teacher::ask_all(const Exam& lessons, bool bfloat16, const std::atomic<bool>& stop) {
+  const torch::Tensor& head = bundle_->model->head->weight;
+  const auto rows = static_cast<std::int64_t>(lessons.examples.size());
+  scores_ = torch::zeros({rows, head.size(0)});
+  vectors_ = torch::zeros({rows, head.size(1)});
+  for (const auto& chosen : plan_batches_in_order(lessons.examples, kAskedTexts, kAskedTokens)) {
+    if (stop.load()) return Error{Code::kCancelled, "stopped while the teacher answered"};
+    const Batch batch =
+        make_batch(lessons.examples, chosen, lessons.task, bundle_->tokenizer.pad());
+    const Bfloat16Scope scope(bfloat16);
+    const TextOutput output = ask(batch, nullptr);
+    const torch::Tensor places =
+        torch::tensor(std::vector<std::int64_t>(chosen.begin(), chosen.end()));
+    scores_.index_copy_(0, places, output.scores.cpu());
+    vectors_.index_copy_(0, places, output.vectors.cpu());
+  }
+  return {};
+}
+
+TextOutput Teacher::ask(const Batch& batch, Relations* known) const {
+  const torch::NoGradGuard no_grad;
+  const TextOutput output = bundle_->model->run(batch.ids, batch.present, batch.segments, known);
+  return {output.scores.to(torch::kFloat), output.vectors.to(torch::kFloat)};
+}
+
+torch::Tensor Teacher::loss(const Bundle& student, const torch::Tensor& own, const Batch& batch,
+                            const std::vector<std::size_t>& chosen, const TextOutput& output,
+                            const Relations& seen) const {
+  Relations known;
+  const torch::Device here = output.scores.device();
+  const TextOutput wanted = scores_.defined() ? TextOutput{of_rows(scores_, chosen, here),
+                                                           of_rows(vectors_, chosen, here)}
+                                              : ask(batch, wants_relations() ? &known : nullptr);
+  // Squared, so that the gradients of softened scores stay as large; numbers are not softened.
+  const double scale = student.task == Task::kRegress ? 1 : kTemperature * kTemperature;
+  const torch::Tensor apart = answers_apart(student, wanted.scores, output.scores.to(torch::kFloat),
+                                            batch.targets, kTemperature);
+  torch::Tensor sum = (1 - kTeacherPart) * own + kTeacherPart * scale * apart;
+  if (output.vectors.size(-1) == wanted.vectors.size(-1)) {
+    const torch::Tensor near =
+        torch::cosine_similarity(output.vectors.to(torch::kFloat), wanted.vectors, -1);
+    const bool pieces = near.dim() == 2;
+    sum = sum +
+          kVectorPart * (1 - (pieces ? near.masked_select(batch.present.to(here)) : near).mean());
+  }
+  if (!wants_relations()) return sum;
+  const std::int64_t parts = bundle_->shape.heads_of(bundle_->model->encoder->layers.size() - 1);
+  return sum + relations_ * relations_apart(known, seen, batch.present.to(here), parts);
+}
+
+torch::Tensor relations_apart(const Relations& teacher, const Relations& student,
+                              const torch::Tensor& present, std::int64_t parts) {
+  while (teacher.query.size(-1) % parts != 0 || student.query.size(-1) % parts != 0) --parts;
+  // Finite: a difference of two -inf is no number.
+  const torch::Tensor mask = padding_mask(present).clamp_min(kHidden);
+  const auto apart = [&](const torch::Tensor& a, const torch::Tensor& b, const torch::Tensor& c,
+                         const torch::Tensor& d) {
+    return distance(relation(a, b, parts, mask), relation(c, d, parts, mask), present);
   };
+  return apart(teacher.query, teacher.key, student.query, student.key) +
+         apart(teacher.value, teacher.value, student.value, student.value);
 }
 
 }  // namespace qiao::learn

@@ -2,26 +2,52 @@
 #pragma once
 
 #include <atomic>
-#include <functional>
+#include <vector>
 
 #include "learn/evaluation/evaluate.h"
 #include "learn/files/bundle.h"
-#include "learn/training/finetuner.h"
 
 namespace qiao::learn {
 
-// The teacher's scores and vectors of all rows of `exam`, which its tokenizer must have made.
-// Requires: the task classify. `cancelled` at `stop`.
-Result<TeacherAnswers> ask_teacher(Bundle& teacher, const Exam& exam, bool bfloat16,
-                                   const std::atomic<bool>& stop);
+// A finished bundle that teaches a student of the same tokenizer and labels (Hinton et al. 2015).
+// What the student shall learn is a mixture of the rows' own answers and of
+// - the teacher's, softened by a temperature (answers_apart() in task_loss.h);
+// - the vectors its head reads, by cosine, where the student is as wide;
+// - with `relations`, how tokens stand to each other: relations_apart(), times `relations`.
+// One thread.
+class Teacher {
+ public:
+  // Where a text has one answer and no relations are wanted, the teacher is asked here about all
+  // rows of `lessons` (examples made by its tokenizer); else it runs on each batch. `bundle` must
+  // outlive the teacher. Requires: with relations, no table. `cancelled` at `stop`.
+  static Result<Teacher> make(Bundle& bundle, const Exam& lessons, double relations, bool bfloat16,
+                              const std::atomic<bool>& stop);
 
-// MiniLM (Wang et al. 2020, 2021): the student's tokens shall stand to each other as the teacher's
-// do. Of the last layers' queries and keys, and of the values with themselves, cut into as many
-// parts as the teacher has heads (fewer, where that does not divide both widths): the mean over
-// texts, parts and tokens of KL(teacher ‖ student) of softmax(A·Bᵀ/√d), times `weight`. The teacher
-// runs on each batch; `teacher` must outlive the function. Requires: both of one tokenizer, no
-// tables.
-std::function<torch::Tensor(const Batch& batch, const Relations& seen)> relations_loss(
-    Bundle& teacher, double weight);
+  [[nodiscard]] bool wants_relations() const { return relations_ > 0; }
+
+  // The loss of a batch of the lessons' examples `chosen`, of which the student said `output` and
+  // computed `seen` (empty without relations); `own` is its loss by the rows' own answers.
+  torch::Tensor loss(const Bundle& student, const torch::Tensor& own, const Batch& batch,
+                     const std::vector<std::size_t>& chosen, const TextOutput& output,
+                     const Relations& seen) const;
+
+ private:
+  Teacher(Bundle& bundle, double relations) : bundle_(&bundle), relations_(relations) {}
+  Status ask_all(const Exam& lessons, bool bfloat16, const std::atomic<bool>& stop);
+  TextOutput ask(const Batch& batch, Relations* known) const;
+
+  Bundle* bundle_;
+  double relations_;
+  // Of all rows, where they were asked: [rows, outputs] and [rows, width]; else undefined.
+  torch::Tensor scores_;
+  torch::Tensor vectors_;
+};
+
+// How far a student's tokens stand to each other otherwise than the teacher's (MiniLM, Wang et al.
+// 2020, 2021): of the last layers' queries and keys, and of the values with themselves, cut into
+// `parts` (or the next lower number that divides both widths), the mean over texts, parts and
+// tokens of KL(teacher ‖ student) of softmax(A·Bᵀ/√d): [].
+torch::Tensor relations_apart(const Relations& teacher, const Relations& student,
+                              const torch::Tensor& present, std::int64_t parts);
 
 }  // namespace qiao::learn

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "learn/training/label_loss.h"
+#include "learn/training/task_loss.h"
 
 #include <gtest/gtest.h>
 

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "learn/models/device.h"
+
+#include <charconv>
+
+namespace qiao::learn {
+namespace {
+
+torch::Device& chosen() {
+  static torch::Device device(torch::kCPU);
+  return device;
+}
+
+}  // namespace
+
+torch::Device device() {
+  return chosen();
+}
+
+Status set_device(const std::string& name) {
+  constexpr std::string_view kCuda = "cuda";
+  if (name == "cpu") {
+    chosen() = torch::kCPU;
+    return {};
+  }
+  int index = 0;
+  const std::string_view number = std::string_view(name).substr(std::min(name.size(), 5UL));
+  const auto [end, fault] = std::from_chars(number.data(), number.data() + number.size(), index);
+  const bool numbered = name.starts_with("cuda:") && fault == std::errc() && index >= 0 &&
+                        end == number.data() + number.size();
+  if (name != kCuda && !numbered) {
+    return invalid_argument("--device " + name + ": cpu, cuda or cuda:N");
+  }
+  const auto there =
+      static_cast<int>(torch::cuda::is_available() ? torch::cuda::device_count() : 0);
+  if (there == 0) {
+    return Error{
+        Code::kUnsupported,
+        "--device " + name +
+            ": this libtorch sees no CUDA device (Debian's package is for CPUs alone); "
+            "build Qiao with a CUDA libtorch (-DCMAKE_PREFIX_PATH=…), or use --device cpu"};
+  }
+  if (index >= there) {
+    return Error{Code::kUnsupported,
+                 "--device " + name + ": there are " + std::to_string(there) + " CUDA devices"};
+  }
+  chosen() = torch::Device(torch::kCUDA, static_cast<c10::DeviceIndex>(index));
+  return {};
+}
+
+}  // namespace qiao::learn
