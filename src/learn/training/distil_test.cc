@@ -165,6 +165,25 @@ TEST_F(DistilTest, TheLossMixesOwnAnswersAndTheTeachers) {
   EXPECT_NEAR(loss, 0.3 * 2 + 0.7 * 9 * apart + (1 - near), 1e-4);
 }
 
+// A student whose vocabulary was pruned reads the same pieces by other ids.
+TEST_F(DistilTest, TheTeacherReadsTheRowsByItsOwnIds) {
+  FinetuneOptions tags = options("tagger");
+  tags.base = folder_ / "base";
+  tags.task = Task::kTag;
+  ASSERT_TRUE(finetune(disk_, tags, progress_, stop_));
+  Bundle bundle = load_bundle(folder_ / "tagger").value();
+  bundle.model->eval();
+  const RowFile rows = read_rows(folder_ / "dev.jsonl", Task::kTag).value();
+  const Exam exam = make_exam(rows, bundle.task, bundle.tokenizer, bundle.labels, 16);
+  const Teacher teacher = Teacher::make(bundle, exam, 0, false, stop_).value();
+  Batch batch = make_batch(exam.examples, {1, 5}, exam.task, bundle.tokenizer.pad());
+  const TextOutput output = bundle.model->run(batch.ids, batch.present);
+  batch.ids.fill_(1);
+  const double loss =
+      teacher.loss(bundle, torch::tensor(2.0F), batch, {1, 5}, output, {}).item<double>();
+  EXPECT_NEAR(loss, 0.3 * 2, 1e-5);  // what it answers itself it has no more to learn from
+}
+
 // Every other task a bundle may have is taught, too: tags, numbers and several heads.
 class DistilTasksTest : public DistilTest,
                         public ::testing::WithParamInterface<std::pair<Task, double>> {

@@ -42,25 +42,23 @@ torch::Tensor of_rows(const torch::Tensor& table, const std::vector<std::size_t>
 
 Result<Teacher> Teacher::make(Bundle& bundle, const Exam& lessons, double relations, bool bfloat16,
                               const std::atomic<bool>& stop) {
-  Teacher teacher(bundle, relations);
+  Teacher teacher(bundle, lessons, relations);
   bundle.model->eval();
   if (bundle.task != Task::kTag && relations == 0) {
-    QIAO_TRY(teacher.ask_all(lessons, bfloat16, stop));
+    QIAO_TRY(teacher.ask_all(bfloat16, stop));
   }
   return teacher;
 }
 
-Status Teacher::ask_all(const Exam& lessons, bool bfloat16, const std::atomic<bool>& stop) {
+Status Teacher::ask_all(bool bfloat16, const std::atomic<bool>& stop) {
   const torch::Tensor& head = bundle_->model->head->weight;
-  const auto rows = static_cast<std::int64_t>(lessons.examples.size());
+  const auto rows = static_cast<std::int64_t>(lessons_->examples.size());
   scores_ = torch::zeros({rows, head.size(0)});
   vectors_ = torch::zeros({rows, head.size(1)});
-  for (const auto& chosen : plan_batches_in_order(lessons.examples, kAskedTexts, kAskedTokens)) {
+  for (const auto& chosen : plan_batches_in_order(lessons_->examples, kAskedTexts, kAskedTokens)) {
     if (stop.load()) return Error{Code::kCancelled, "stopped while the teacher answered"};
-    const Batch batch =
-        make_batch(lessons.examples, chosen, lessons.task, bundle_->tokenizer.pad());
     const Bfloat16Scope scope(bfloat16);
-    const TextOutput output = ask(batch, nullptr);
+    const TextOutput output = ask(chosen, nullptr);
     const torch::Tensor places =
         torch::tensor(std::vector<std::int64_t>(chosen.begin(), chosen.end()));
     scores_.index_copy_(0, places, output.scores.cpu());
@@ -69,8 +67,10 @@ Status Teacher::ask_all(const Exam& lessons, bool bfloat16, const std::atomic<bo
   return {};
 }
 
-TextOutput Teacher::ask(const Batch& batch, Relations* known) const {
+TextOutput Teacher::ask(const std::vector<std::size_t>& chosen, Relations* known) const {
   const torch::NoGradGuard no_grad;
+  const Batch batch =
+      make_batch(lessons_->examples, chosen, lessons_->task, bundle_->tokenizer.pad());
   const TextOutput output = bundle_->model->run(batch.ids, batch.present, batch.segments, known);
   return {output.scores.to(torch::kFloat), output.vectors.to(torch::kFloat)};
 }
@@ -82,7 +82,7 @@ torch::Tensor Teacher::loss(const Bundle& student, const torch::Tensor& own, con
   const torch::Device here = output.scores.device();
   const TextOutput wanted = scores_.defined() ? TextOutput{of_rows(scores_, chosen, here),
                                                            of_rows(vectors_, chosen, here)}
-                                              : ask(batch, wants_relations() ? &known : nullptr);
+                                              : ask(chosen, wants_relations() ? &known : nullptr);
   // Squared, so that the gradients of softened scores stay as large; numbers are not softened.
   const double scale = student.task == Task::kRegress ? 1 : kTemperature * kTemperature;
   const torch::Tensor apart = answers_apart(student, wanted.scores, output.scores.to(torch::kFloat),

@@ -17,26 +17,29 @@ namespace qiao::learn {
 // One thread.
 class Teacher {
  public:
-  // Where a text has one answer and no relations are wanted, the teacher is asked here about all
-  // rows of `lessons` (examples made by its tokenizer); else it runs on each batch. `bundle` must
-  // outlive the teacher. Requires: with relations, no table. `cancelled` at `stop`.
+  // `lessons`: the student's rows as the teacher reads them; a student may have fewer pieces in its
+  // vocabulary, so the same ones by other ids. Where a text has one answer and no relations are
+  // wanted, the teacher is asked about all of them here; else about those of each batch. Both must
+  // outlive it. Requires: with relations, no table. `cancelled` at `stop`.
   static Result<Teacher> make(Bundle& bundle, const Exam& lessons, double relations, bool bfloat16,
                               const std::atomic<bool>& stop);
 
   [[nodiscard]] bool wants_relations() const { return relations_ > 0; }
 
-  // The loss of a batch of the lessons' examples `chosen`, of which the student said `output` and
-  // computed `seen` (empty without relations); `own` is its loss by the rows' own answers.
+  // The loss of the student's `batch` of the rows `chosen`, of which it said `output` and computed
+  // `seen` (empty without relations); `own` is its loss by the rows' own answers.
   torch::Tensor loss(const Bundle& student, const torch::Tensor& own, const Batch& batch,
                      const std::vector<std::size_t>& chosen, const TextOutput& output,
                      const Relations& seen) const;
 
  private:
-  Teacher(Bundle& bundle, double relations) : bundle_(&bundle), relations_(relations) {}
-  Status ask_all(const Exam& lessons, bool bfloat16, const std::atomic<bool>& stop);
-  TextOutput ask(const Batch& batch, Relations* known) const;
+  Teacher(Bundle& bundle, const Exam& lessons, double relations)
+      : bundle_(&bundle), lessons_(&lessons), relations_(relations) {}
+  Status ask_all(bool bfloat16, const std::atomic<bool>& stop);
+  TextOutput ask(const std::vector<std::size_t>& chosen, Relations* known) const;
 
   Bundle* bundle_;
+  const Exam* lessons_;
   double relations_;
   // Of all rows, where they were asked: [rows, outputs] and [rows, width]; else undefined.
   torch::Tensor scores_;
