@@ -42,16 +42,26 @@ int print_help(Language language) {
   return 0;
 }
 
+// libtorch's own words, for the CPU and for CUDA.
+bool tells_of_memory(std::string_view what) {
+  for (const char* words : {"can't allocate memory", "not enough memory", "out of memory"}) {
+    if (what.find(words) != std::string_view::npos) return true;
+  }
+  return false;
+}
+
 Status run_verb(const Verb& verb, const Session& session,
                 const std::vector<std::string>& arguments) {
+  std::string what = "out of memory";
   try {
     return verb.run(session, arguments);
   } catch (const std::bad_alloc&) {
-    return overloaded("out of memory: lower --batch or --tokens");
   } catch (const std::exception& fault) {  // libtorch throws
-    std::string what = fault.what();
-    return internal(what.substr(0, what.find('\n')));
+    what = fault.what();
   }
+  if (tells_of_memory(what))
+    return overloaded("out of memory: lower --batch, --context or --tokens");
+  return internal(what.substr(0, what.find('\n')));
 }
 
 int run(int argc, char** argv) {

@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include <bit>
 #include <cstring>
 #include <filesystem>
@@ -92,6 +94,10 @@ TEST(RunRecord, AFinetunedBundleHasCurvesAndACard) {
     events += messages_of(read_file(folder / ("bundle/" + name)).value()).size();
   }
   EXPECT_EQ(events, 1U + 3);  // the version, and three epochs
+  const std::string curves = read_file(folder / "bundle/curves.csv").value();
+  EXPECT_TRUE(curves.starts_with("name,step,value\nloss/train,7,")) << curves;
+  EXPECT_EQ(std::count(curves.begin(), curves.end(), '\n'), 1 + 3 * 3);  // three of each epoch
+  EXPECT_NE(curves.find("\nquality/dev,21,"), std::string::npos) << curves;
   const std::string card = read_file(folder / "bundle/README.md").value();
   const Json json = parse_json(read_file(folder / "bundle/card.json").value()).value();
   EXPECT_NE(card.find(json["data"]["train"]["sha256"].get<std::string>()), std::string::npos);

@@ -40,6 +40,8 @@ class FinetuneTest : public testing::TrainingTest {
     wanted.resume = true;
     ASSERT_TRUE(run(wanted));
     EXPECT_EQ(sum("unbroken"), sum("broken"));
+    EXPECT_EQ(read_file(folder_ / "unbroken/curves.csv").value(),
+              read_file(folder_ / "broken/curves.csv").value());
   }
   static Report report_of(Bundle& bundle, const RowFile& rows, bool bfloat16 = false) {
     const Exam exam =

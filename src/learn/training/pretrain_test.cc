@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cstdlib>
 #include <filesystem>
 
 #include "base/testing/temp_folder.h"
@@ -51,6 +52,19 @@ TEST_F(PretrainTest, LearnsATextThatRepeatsAndWritesIt) {
   const LanguageBundle bundle = load_language_bundle(folder_ / "bundle").value();
   EXPECT_EQ(sample(bundle, {"春眠", 3, 0, 1}).value(), "不觉晓");
   EXPECT_EQ(sample(bundle, {"xyz", 3, 0, 1}).error().code, Code::kInvalidArgument);
+}
+
+// Of a step that needs some ten times the memory it may have; in a process of its own.
+TEST_F(PretrainTest, MemoryThatIsNotThereIsTold) {
+  const std::string told = folder_ / "told";
+  const std::string command = "ulimit -v 3000000; exec " + std::string(QIAO_LEARN_PROGRAM) +
+                              " pretrain --batch 100000 --context 64 --dropout 0.1 --text " +
+                              (folder_ / "text.txt") + " --out " + (folder_ / "never") + " 2> " +
+                              told;
+  EXPECT_NE(std::system(command.c_str()), 0);
+  const std::string message = read_file(told).value();
+  EXPECT_NE(message.find("out of memory: lower --batch"), std::string::npos) << message;
+  EXPECT_FALSE(std::filesystem::exists(folder_ / "never"));
 }
 
 TEST_F(PretrainTest, AResumedRunEndsAsAnUnbrokenOne) {

@@ -1,15 +1,35 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "learn/training/run_folder.h"
+
+#include <charconv>
+#include <filesystem>
+#include <sstream>
+#include <utility>
+
 #include "base/clock.h"
 #include "base/i18n.h"
-
-#include <filesystem>
-#include <utility>
+#include "learn/evaluation/svg.h"
 
 namespace qiao::learn {
 namespace {
 
 constexpr auto kSaveEvery = std::chrono::minutes(10);
+constexpr const char* kCurvesFile = "/curves.csv";
+constexpr const char* kCurvesHeader = "name,step,value\n";
+
+// The lines of an earlier part of the run, up to that step.
+std::string lines_until(const std::string& table, std::int64_t step) {
+  std::istringstream lines(table);
+  std::string kept;
+  for (std::string line; std::getline(lines, line);) {
+    const std::size_t comma = line.find(',');
+    std::int64_t at = -1;
+    if (comma == std::string::npos) continue;
+    std::from_chars(line.data() + comma + 1, line.data() + line.size(), at);
+    if (at >= 0 && at <= step) kept += line + "\n";
+  }
+  return kept;
+}
 
 }  // namespace
 
@@ -29,6 +49,7 @@ Status RunFolder::begin(bool resume, std::int64_t steps, TrainState& state, Adam
     return disk_.make_directories(partial_);
   }
   QIAO_ASSIGN(state, load_state(partial_, state.identity, optimiser));
+  curves_ = lines_until(read_file(partial_ + kCurvesFile).value_or(""), state.step);
   progress.note(tr(progress.language(), Text::kLearnResumed,
                    {std::to_string(state.step), std::to_string(steps)}));
   return {};
@@ -56,7 +77,11 @@ Status RunFolder::tell(std::int64_t step, const Scalars& scalars) {
   if (!events_) {
     QIAO_ASSIGN(events_, EventFile::open(disk_, partial_, now));
   }
-  return events_->add(step, scalars, now);
+  QIAO_TRY(events_->add(step, scalars, now));
+  for (const auto& [name, value] : scalars) {
+    curves_ += name + "," + std::to_string(step) + "," + short_number(value, "%.6g") + "\n";
+  }
+  return write_file_atomic(disk_, partial_ + kCurvesFile, kCurvesHeader + curves_);
 }
 
 Status RunFolder::publish() {

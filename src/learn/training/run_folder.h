@@ -29,7 +29,8 @@ class RunFolder {
   Status save(const TrainState& state, AdamW& optimiser);
   // Saves and gives the `cancelled` that says how to go on, or the Error of saving.
   Error stop(const TrainState& state, std::int64_t steps, AdamW& optimiser);
-  // A point of the run's curves, for TensorBoard.
+  // A point of the run's curves: for TensorBoard, and a line `name,step,value` of curves.csv. A
+  // resumed run has those of the step it goes on from and before once.
   Status tell(std::int64_t step, const Scalars& scalars);
   // Takes the state away and gives the folder its final name.
   Status publish();
@@ -41,6 +42,7 @@ class RunFolder {
   std::string out_;
   std::string partial_;
   std::optional<EventFile> events_;
+  std::string curves_;  // lines of curves.csv so far
   std::chrono::steady_clock::time_point saved_ = std::chrono::steady_clock::now();
 };
 
