@@ -360,6 +360,27 @@ TEST_F(FinetuneTest, LearnsAgainstAPush) {
   EXPECT_GT(json_number((*card)["dev"], "accuracy").value_or(0), 0.95);
 }
 
+TEST_F(FinetuneTest, LearnsUnderTwoDropouts) {
+  for (const Task task : {Task::kClassify, Task::kTag}) {
+    FinetuneOptions wanted = options(std::string(name_of(task)));
+    wanted.task = task;
+    wanted.epochs = 6;
+    ASSERT_TRUE(run(wanted));
+    const std::string without = sum(std::string(name_of(task)));
+    wanted.r_drop = 1;
+    wanted.out += "-r-drop";
+    const auto card = run(wanted);
+    ASSERT_TRUE(card) << card.error().message;
+    EXPECT_GT(json_number((*card)["dev"], quality_name(task)).value_or(0), 0.95);
+    EXPECT_NE(sum(std::string(name_of(task)) + "-r-drop"), without);
+  }
+  FinetuneOptions wanted = options("bundle");
+  wanted.r_drop = 1;
+  expect_resumed_to_the_bit(wanted, 4);
+  wanted.r_drop = -2;
+  EXPECT_NE(run(wanted).error().message.find("--r-drop"), std::string::npos);
+}
+
 // What a command line without options runs: the defaults as they stand must be a training.
 TEST_F(FinetuneTest, TheDefaultsTrain) {
   FinetuneOptions plain;

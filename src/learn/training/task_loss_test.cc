@@ -67,5 +67,71 @@ TEST(HeadsLoss, WeightsAreThoseOfTheHead) {
               (of_head(0, 0, 2) + of_head(1, 2, 3)) / 2, 1e-6);
 }
 
+// A bundle of which the task, the labels and the deviation of numbers count.
+Bundle bundle_of(Task task, const Labels& labels) {
+  EncoderShape shape;
+  shape.layers = 1;
+  shape.width = 4;
+  shape.inner = 4;
+  shape.heads = 1;
+  shape.positions = 4;
+  shape.vocabulary = 5;
+  auto tokenizer =
+      model::WordPiece::make({"[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"}, {}).value();
+  return {shape,  task,
+          4,      std::move(tokenizer),
+          labels, TextModel(shape, task, static_cast<std::int64_t>(labels.size()), 0),
+          {}};
+}
+
+// By hand, of (3/4, 1/4) wanted and (1/2, 1/2) given: ln 3/2 · 3/4 + ln 1/2 · 1/4.
+const double kApart = 0.75 * std::log(1.5) + 0.25 * std::log(0.5);
+
+TEST(AnswersApart, OfLabelsIsTheMeanOverRowsOfSoftenedScores) {
+  const Bundle bundle = bundle_of(Task::kClassify, Labels({"x", "y"}));
+  const float log9 = std::log(9.0F);
+  const torch::Tensor wanted = torch::tensor({log9, 0.0F, 1.0F, 1.0F}).view({2, 2});
+  const torch::Tensor given = torch::zeros({2, 2});
+  EXPECT_NEAR(answers_apart(bundle, wanted, given, {}, 2).item<double>(), kApart / 2, 1e-6);
+  EXPECT_NEAR(answers_apart(bundle, wanted, wanted, {}, 2).item<double>(), 0, 1e-6);
+}
+
+TEST(AnswersApart, OfHeadsIsTheirMeanAndOfTagsThatOfTaggedPieces) {
+  const Bundle heads = bundle_of(Task::kHeads, two_heads());
+  const float log3 = std::log(3.0F);
+  const torch::Tensor wanted = torch::tensor({log3, 0.0F, 5.0F, 5.0F, 5.0F}).view({1, 5});
+  EXPECT_NEAR(answers_apart(heads, wanted, torch::zeros({1, 5}), {}, 1).item<double>(), kApart / 2,
+              1e-6);
+  const Bundle tags = bundle_of(Task::kTag, Labels({"O", "B-x"}));
+  const torch::Tensor pieces = torch::tensor({9.0F, 0.0F, log3, 0.0F, 0.0F, 0.0F}).view({1, 3, 2});
+  const torch::Tensor targets = torch::tensor({int(kNoTarget), 1, 0}, torch::kLong).view({1, 3});
+  EXPECT_NEAR(answers_apart(tags, pieces, torch::zeros({1, 3, 2}), targets, 1).item<double>(),
+              kApart / 2, 1e-6);
+}
+
+TEST(AnswersApart, OfNumbersIsInDeviations) {
+  Bundle numbers = bundle_of(Task::kRegress, Labels({kNumberLabel}));
+  numbers.model->set_scale(100, 10);
+  const torch::Tensor wanted = torch::tensor({100.0F, 120.0F}).view({2, 1});
+  const torch::Tensor given = torch::tensor({110.0F, 100.0F}).view({2, 1});
+  EXPECT_NEAR(answers_apart(numbers, wanted, given, {}, 3).item<double>(), (1.0 + 4.0) / 2, 1e-6);
+  EXPECT_TRUE(has_target(Task::kRegress, {}));
+  EXPECT_FALSE(has_target(Task::kClassify, torch::full({2}, kNoTarget, torch::kLong)));
+}
+
+// A head that has learnt goes on telling the same numbers in another scale.
+TEST(TextModel, KeepsWhatItTellsInAnotherScale) {
+  Bundle numbers = bundle_of(Task::kRegress, Labels({kNumberLabel}));
+  const torch::NoGradGuard no_grad;
+  numbers.model->eval();
+  const torch::Tensor ids = torch::tensor({{2, 1, 3}});
+  const torch::Tensor present = torch::ones({1, 3}, torch::kBool);
+  const float before = numbers.model(ids, present).item<float>();
+  numbers.model->set_scale(5, 2, true);
+  EXPECT_NEAR(numbers.model(ids, present).item<float>(), before, 1e-5);
+  numbers.model->set_scale(-1, 4, true);
+  EXPECT_NEAR(numbers.model(ids, present).item<float>(), before, 1e-5);
+}
+
 }  // namespace
 }  // namespace qiao::learn
