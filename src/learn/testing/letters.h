@@ -136,6 +136,7 @@ inline FinetuneOptions letters_options(const TempFolder& folder, const std::stri
   options.out = folder / out;
   options.epochs = 3;
   options.rate = 3e-3;
+  options.r_drop = 0;
   options.bfloat16 = false;
   return options;
 }

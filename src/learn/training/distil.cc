@@ -154,6 +154,7 @@ Result<Json> distil(Disk& disk, const DistilOptions& options, Progress& progress
   // Under another name until it is measured; what stands there from an earlier run goes.
   FinetuneOptions how = options.train;
   how.task = teacher.task;
+  how.r_drop = 0;  // the teacher's answers are what two of the student's would agree on
   how.out = unmeasured(options.train.out);
   std::error_code ignored;
   std::filesystem::remove_all(how.out, ignored);

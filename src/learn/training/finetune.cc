@@ -45,7 +45,7 @@ Status check_options(const FinetuneOptions& options) {
   }
   if (options.rate < 0 || options.dropout < 0 || options.dropout >= 1 || options.smoothing < 0 ||
       options.smoothing >= 1 || options.warmup < 0 || options.warmup >= 1 ||
-      options.adversary < 0 || options.r_drop < 0) {
+      options.adversary < 0 || (options.r_drop < 0 && options.r_drop != kByTask)) {
     return invalid_argument(
         "--rate, --dropout, --smoothing, --warmup, --adversary or --r-drop is out of range");
   }

@@ -14,6 +14,10 @@
 
 namespace qiao::learn {
 
+// Of r_drop: 1 for labels of texts and pairs, without an adversary, when all epochs read at most
+// three million tokens with it; else 0.
+inline constexpr double kByTask = -1;
+
 struct FinetuneOptions {
   std::string base;   // a name or folder (open_base)
   std::string train;  // JSON lines, perhaps gzipped
@@ -34,7 +38,7 @@ struct FinetuneOptions {
   double dropout = 0.1;
   double smoothing = 0.1;      // of the labels; tags have none
   double adversary = 0;        // length of the push against the word vectors; 0: none
-  double r_drop = 0;           // weight of what two dropouts differ by; 0: one dropout
+  double r_drop = kByTask;     // weight of what two dropouts differ by; 0: one dropout
   bool class_weights = false;  // rare labels count more
   std::int64_t tokens_max = 256;
   bool bfloat16 = true;         // where the CPU can

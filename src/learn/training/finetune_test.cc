@@ -392,6 +392,7 @@ TEST_F(FinetuneTest, TheDefaultsTrain) {
   ASSERT_TRUE(card) << card.error().message;
   const Json& epochs = (*card)["epochs"];
   ASSERT_GT(epochs.size(), 1U);
+  EXPECT_EQ((*card)["options"]["r_drop"], 1.0);
   EXPECT_LT(json_number(epochs.back(), "train_loss").value_or(9),
             json_number(epochs.front(), "train_loss").value_or(0));
 }

@@ -39,6 +39,9 @@ constexpr std::int64_t kBatch = 32;
 constexpr std::int64_t kTaggedBatch = 8;
 constexpr double kRate = 2e-4;
 constexpr double kTaggedRate = 1e-4;
+// R-Drop, where two answers to each text read no more tokens than that in all epochs.
+constexpr double kRDrop = 1;
+constexpr double kRDropTokens = 3e6;
 constexpr std::int64_t kPatience = 3;  // epochs without a better one
 constexpr double kEpochsMin = 3;
 constexpr double kEpochsMax = 10;
@@ -88,6 +91,12 @@ torch::Tensor label_weights(const std::vector<Example>& examples, const Labels& 
   return torch::cat(weights);
 }
 
+double tokens_of(const std::vector<Example>& examples) {
+  double tokens = 0;
+  for (const Example& example : examples) tokens += static_cast<double>(example.text.ids.size());
+  return tokens;
+}
+
 std::int64_t epochs_for(Task task, const std::vector<Example>& examples, std::size_t labels) {
   const auto rows = static_cast<double>(examples.size());
   const auto rounded = [](double epochs, double least) {
@@ -95,11 +104,10 @@ std::int64_t epochs_for(Task task, const std::vector<Example>& examples, std::si
   };
   if (task == Task::kTag)
     return static_cast<std::int64_t>(rounded(kTaggedWanted / rows, kEpochsMin));
-  double tokens = 0;
-  for (const Example& example : examples) tokens += static_cast<double>(example.text.ids.size());
   const double wanted = kExamplesWanted + kExamplesPerLabel * static_cast<double>(labels);
-  return static_cast<std::int64_t>(std::min(rounded(wanted / rows, kEpochsMin),
-                                            rounded(kTokensWanted / tokens, kLongEpochsMin)));
+  return static_cast<std::int64_t>(
+      std::min(rounded(wanted / rows, kEpochsMin),
+               rounded(kTokensWanted / tokens_of(examples), kLongEpochsMin)));
 }
 
 FinetuneOptions with_defaults(FinetuneOptions options) {
@@ -152,6 +160,11 @@ Status Finetuner::prepare() {
   if (options_.task == Task::kRegress) set_scale();
   if (options_.epochs == 0) {
     options_.epochs = epochs_for(options_.task, examples_, bundle.labels.size());
+  }
+  if (options_.r_drop == kByTask) {
+    const double read = 2 * static_cast<double>(options_.epochs) * tokens_of(examples_);
+    const bool fits = gives_label(options_.task) && options_.adversary == 0;
+    options_.r_drop = fits && read <= kRDropTokens ? kRDrop : 0;
   }
   options_.bfloat16 = options_.bfloat16 && has_bfloat16();
   if (options_.class_weights) class_weights_ = label_weights(examples_, bundle.labels);

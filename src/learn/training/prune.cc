@@ -153,6 +153,7 @@ Status recover(Disk& disk, const PruneOptions& options, Progress& progress,
   train.rate = options.rate;
   train.head_rate = 1;  // it has learnt already
   train.smoothing = 0;
+  train.r_drop = 0;
   train.bfloat16 = options.bfloat16;
   QIAO_ASSIGN(const Teacher lessons,
               Teacher::make(teacher, exam, 0, options.bfloat16 && has_bfloat16(), stop));
