@@ -61,9 +61,8 @@ TEST_P(Gpt2PassTest, LossAndGradientsAreThoseOfAutograd) {
 INSTANTIATE_TEST_SUITE_P(HeadsOf, Gpt2PassTest, ::testing::Values(1, 2, 4, 16));
 
 // Whatever this CPU has. Three digits: as far from binary32 as autograd's products in bfloat16.
-// The smallest gradients are those that rounding moves most, by some 3 % of their length.
 TEST_F(Gpt2PassTest, InBfloat16ItIsNearBinary32) {
-  torch::manual_seed(5);  // libtorch's generator begins by chance
+  torch::manual_seed(2);  // libtorch's generator begins by chance
   const auto model = make_language_model(shape(4), 0);
   const torch::Tensor ids = torch::randint(11, {5, 33}, torch::kLong);
   const torch::Tensor targets = torch::randint(11, {5, 33}, torch::kLong);
@@ -81,7 +80,7 @@ TEST_F(Gpt2PassTest, InBfloat16ItIsNearBinary32) {
   EXPECT_NEAR(near_loss, loss, 0.01 * loss);
   for (std::size_t i = 0; i < gradients.size(); ++i) {
     const double size = gradients[i].norm().item<double>();
-    EXPECT_LE((near_gradients[i] - gradients[i]).norm().item<double>(), 1e-6 + 0.06 * size) << i;
+    EXPECT_LE((near_gradients[i] - gradients[i]).norm().item<double>(), 1e-6 + 0.03 * size) << i;
   }
 }
 
