@@ -16,9 +16,7 @@ constexpr const char* kStyle =
     "svg{max-width:100%;height:auto}.about{color:#666}";
 
 std::string shown(const Json& value) {
-  if (value.is_string()) return escape(value.get_ref<const std::string&>());
-  if (value.is_number_float()) return short_number(value.get<double>(), "%.4f");
-  return escape(dump_json(value));
+  return escape(figure_text(value));
 }
 
 std::string heading(Language language, Text text) {

@@ -53,19 +53,14 @@ class Column {
   double width_ = kLeastWidth;
 };
 
-std::string shown(const Json& value) {
-  if (value.is_string()) return value.get<std::string>();
-  return value.is_number_float() ? short_number(value.get<double>(), "%.4f") : dump_json(value);
-}
-
 // The numbers of `figures`, each with its interval.
 void add_figures(Column& column, const std::string& before, const Json& figures) {
   const Json intervals = figures.value("intervals", Json::object());
   for (const auto& [name, value] : figures.items()) {
     if (!value.is_number()) continue;
-    std::string text = shown(value);
+    std::string text = figure_text(value);
     if (const auto found = intervals.find(name); found != intervals.end()) {
-      text += "  (" + shown((*found)[0]) + " – " + shown((*found)[1]) + ")";
+      text += "  (" + figure_text((*found)[0]) + " – " + figure_text((*found)[1]) + ")";
     }
     column.value(before + name, text);
   }
@@ -95,7 +90,7 @@ Error no_picture(const char* why) {
 Result<std::string> eval_picture(const Json& study, const Json& about, Language language) {
   Column column;
   column.heading(tr(language, Text::kLearnPageTitle), 18);
-  for (const auto& [name, value] : about.items()) column.value(name, shown(value));
+  for (const auto& [name, value] : about.items()) column.value(name, figure_text(value));
   column.heading(tr(language, Text::kLearnPageFigures), 14);
   add_figures(column, "", study);
   add_figures(column, "latency_ms ", study.value("latency_ms", Json::object()));

@@ -34,6 +34,11 @@ std::string short_number(double value, const char* form) {
   return text;
 }
 
+std::string figure_text(const Json& value) {
+  if (value.is_string()) return value.get<std::string>();
+  return value.is_number_float() ? short_number(value.get<double>(), "%.4f") : dump_json(value);
+}
+
 std::string svg_begin(double width, double height) {
   return "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"" + short_number(width) +
          "\" height=\"" + short_number(height) + "\" viewBox=\"0 0 " + short_number(width) + " " +

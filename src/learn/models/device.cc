@@ -2,6 +2,7 @@
 #include "learn/models/device.h"
 
 #include <charconv>
+#include <string_view>
 
 namespace qiao::learn {
 namespace {
@@ -18,17 +19,17 @@ torch::Device device() {
 }
 
 Status set_device(const std::string& name) {
-  constexpr std::string_view kCuda = "cuda";
   if (name == "cpu") {
     chosen() = torch::kCPU;
     return {};
   }
+  const bool numbered = name.starts_with("cuda:");
+  const std::string_view number =
+      numbered ? std::string_view(name).substr(std::string_view("cuda:").size()) : "0";
   int index = 0;
-  const std::string_view number = std::string_view(name).substr(std::min(name.size(), 5UL));
   const auto [end, fault] = std::from_chars(number.data(), number.data() + number.size(), index);
-  const bool numbered = name.starts_with("cuda:") && fault == std::errc() && index >= 0 &&
-                        end == number.data() + number.size();
-  if (name != kCuda && !numbered) {
+  const bool whole = fault == std::errc() && end == number.data() + number.size() && index >= 0;
+  if ((name != "cuda" && !numbered) || !whole) {
     return invalid_argument("--device " + name + ": cpu, cuda or cuda:N");
   }
   const auto there =

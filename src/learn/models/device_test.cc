@@ -13,6 +13,8 @@
 #include "learn/models/projection.h"
 #include "learn/models/rms_norm.h"
 #include "learn/models/text_model.h"
+#include "learn/testing/chat_letters.h"
+#include "learn/testing/tiny_encoder.h"
 #include "learn/training/contrast.h"
 #include "learn/training/task_loss.h"
 
@@ -86,22 +88,12 @@ class OnAnotherDevice : public ::testing::Test {
     }
     model.eval();
   }
-  static EncoderShape encoder_shape() {
-    EncoderShape shape;
-    shape.layers = 2;
-    shape.width = 8;
-    shape.inner = 16;
-    shape.heads = 2;
-    shape.positions = 8;
-    shape.vocabulary = 10;
-    return shape;
-  }
 };
 
 TEST_F(OnAnotherDevice, TextModelsAndTheirLosses) {
   const torch::Tensor present = torch::ones({2, 3}, torch::kBool);
   for (const Pooling pooling : {Pooling::kCls, Pooling::kMean}) {
-    EncoderShape shape = encoder_shape();
+    EncoderShape shape = testing::tiny_encoder_shape();
     shape.pooling = pooling;
     TextModel model(shape, Task::kClassify, 4, 0.1);
     move_away(*model);
@@ -114,7 +106,7 @@ TEST_F(OnAnotherDevice, TextModelsAndTheirLosses) {
     expect_there(label_loss(output.scores, targets.to(output.scores.device()), {}), {});
     expect_there(contrast_loss(output.vectors, targets), {});
   }
-  TextModel tagger(encoder_shape(), Task::kTag, 5, 0);
+  TextModel tagger(testing::tiny_encoder_shape(), Task::kTag, 5, 0);
   move_away(*tagger);
   expect_there(tagger(ids(), present), {2, 3, 5});
 }
@@ -122,21 +114,17 @@ TEST_F(OnAnotherDevice, TextModelsAndTheirLosses) {
 TEST_F(OnAnotherDevice, LanguageModels) {
   for (const Architecture architecture :
        {Architecture::kTransformer, Architecture::kLlama, Architecture::kQwen2}) {
-    LanguageModelShape shape;
-    shape.architecture = architecture;
+    LanguageModelShape shape = testing::tiny_shape(architecture);
     shape.vocabulary = 10;
-    shape.layers = 2;
-    shape.width = 8;
-    shape.heads = 2;
-    shape.context = 8;
+    shape.kv_heads = shape.heads;  // what repeats them has no kernel for shapes either
     const auto model = make_language_model(completed(shape), 0);
     move_away(*model);
     expect_there(model->forward(ids()), {2, 3, 10});
     EXPECT_FALSE(model->fused_gradients(ids(), ids(), 1));  // those loops are the CPU's
   }
-  MaskedModel masked(encoder_shape(), 0);
+  MaskedModel masked(testing::tiny_encoder_shape(), 0);
   move_away(*masked);
-  expect_there(masked(ids(), torch::tensor({1, 4})), {2, 10});
+  expect_there(masked(ids(), torch::tensor({1, 4})), {2, 20});
 }
 
 }  // namespace

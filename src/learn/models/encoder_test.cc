@@ -8,6 +8,7 @@
 #include "learn/models/lora.h"
 #include "learn/models/text_model.h"
 #include "learn/testing/reference_encoder.h"
+#include "learn/testing/tiny_encoder.h"
 
 namespace qiao::learn {
 namespace {
@@ -16,13 +17,7 @@ using testing::Matrix;
 using testing::Vector;
 
 EncoderShape small_shape() {
-  EncoderShape shape;
-  shape.layers = 2;
-  shape.width = 8;
-  shape.inner = 16;
-  shape.heads = 2;
-  shape.positions = 12;
-  shape.vocabulary = 20;
+  EncoderShape shape = testing::tiny_encoder_shape();
   shape.epsilon = 1e-6;
   return shape;
 }

@@ -167,11 +167,7 @@ void AdamW::update_by_operators(std::size_t index, double rate, double shrink) {
   put(weight, moved);
   put(moments.first, first);
   put(moments.second, second);
-  if (some) {
-    moments.steps.index_copy_(0, rows, steps);
-  } else {
-    moments.steps += 1;
-  }
+  put(moments.steps, steps);
 }
 
 void AdamW::update_dense(std::size_t index, double rate, double shrink) {

@@ -18,6 +18,11 @@ torch::Tensor rows_apart(const torch::Tensor& wanted, const torch::Tensor& given
   return sum / static_cast<double>(std::max<std::int64_t>(1, given.size(0)));
 }
 
+// Of the outputs of all heads, [batch, outputs] or [outputs], those of one.
+torch::Tensor of_head(const torch::Tensor& outputs, const LabelHead& head) {
+  return outputs.narrow(-1, head.begin, static_cast<std::int64_t>(head.labels.size()));
+}
+
 }  // namespace
 
 torch::Tensor task_loss(const Bundle& bundle, const torch::Tensor& scores,
@@ -51,9 +56,7 @@ torch::Tensor answers_apart(const Bundle& bundle, const torch::Tensor& wanted,
     case Task::kHeads: {
       std::vector<torch::Tensor> apart;
       for (const LabelHead& head : bundle.labels.heads()) {
-        const auto outputs = static_cast<std::int64_t>(head.labels.size());
-        apart.push_back(rows_apart(wanted.narrow(1, head.begin, outputs),
-                                   given.narrow(1, head.begin, outputs), temperature));
+        apart.push_back(rows_apart(of_head(wanted, head), of_head(given, head), temperature));
       }
       return torch::stack(apart).mean();
     }
@@ -83,10 +86,9 @@ torch::Tensor heads_loss(const torch::Tensor& scores, const torch::Tensor& targe
   for (std::size_t i = 0; i < heads.size(); ++i) {
     const torch::Tensor own = targets.select(1, static_cast<std::int64_t>(i));
     if (!own.ne(kNoTarget).any().item<bool>()) continue;
-    const auto outputs = static_cast<std::int64_t>(heads[i].labels.size());
     LabelLoss part{how.smoothing, {}};
-    if (how.weights.defined()) part.weights = how.weights.narrow(0, heads[i].begin, outputs);
-    losses.push_back(label_loss(scores.narrow(1, heads[i].begin, outputs), own, part));
+    if (how.weights.defined()) part.weights = of_head(how.weights, heads[i]);
+    losses.push_back(label_loss(of_head(scores, heads[i]), own, part));
   }
   return torch::stack(losses).mean();
 }

@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "learn/data/examples.h"
+#include "learn/testing/tiny_encoder.h"
 
 namespace qiao::learn {
 namespace {
@@ -69,13 +70,7 @@ TEST(HeadsLoss, WeightsAreThoseOfTheHead) {
 
 // A bundle of which the task, the labels and the deviation of numbers count.
 Bundle bundle_of(Task task, const Labels& labels) {
-  EncoderShape shape;
-  shape.layers = 1;
-  shape.width = 4;
-  shape.inner = 4;
-  shape.heads = 1;
-  shape.positions = 4;
-  shape.vocabulary = 5;
+  const EncoderShape shape = testing::tiny_encoder_shape();
   auto tokenizer =
       model::WordPiece::make({"[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"}, {}).value();
   return {shape,  task,

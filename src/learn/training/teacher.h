@@ -9,7 +9,7 @@
 
 namespace qiao::learn {
 
-// A finished bundle that teaches a student of the same tokenizer and labels (Hinton et al. 2015).
+// A finished bundle that teaches a student of the same pieces and labels (Hinton et al. 2015).
 // What the student shall learn is a mixture of the rows' own answers and of
 // - the teacher's, softened by a temperature (answers_apart() in task_loss.h);
 // - the vectors its head reads, by cosine, where the student is as wide;
