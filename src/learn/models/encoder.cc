@@ -3,6 +3,7 @@
 
 #include "learn/models/attention.h"
 #include "learn/models/dropout.h"
+#include "learn/models/gelu.h"
 
 namespace qiao::learn {
 namespace {
@@ -72,7 +73,7 @@ torch::Tensor EncoderLayerImpl::first(const torch::Tensor& x, const torch::Tenso
 
 torch::Tensor EncoderLayerImpl::finish(const torch::Tensor& asking, const torch::Tensor& looked) {
   const torch::Tensor middle = attention_norm(asking + drop(looked, dropout_, is_training()));
-  const torch::Tensor fed = down(torch::gelu(up(middle), "tanh"));
+  const torch::Tensor fed = down(gelu_by_tanh(up(middle)));
   return output_norm(middle + drop(fed, dropout_, is_training()));
 }
 

@@ -52,6 +52,50 @@ QIAO_INLINE float gelu_gate(float x) {
   return 1.0F / (1.0F + exp_of(-kGeluTwice * (x + kGeluCube * x * x * x)));
 }
 
+// gelu'(x) where gelu_gate(x) is known.
+QIAO_INLINE float gelu_slope(float x, float gate) {
+  const float inner = kGeluTwice * (1.0F + 3.0F * kGeluCube * x * x);
+  return gate + x * gate * (1.0F - gate) * inner;
+}
+
+QIAO_INLINE float widened(float x) {
+  return x;
+}
+
+QIAO_INLINE float widened(Bfloat16 x) {
+  return std::bit_cast<float>(static_cast<std::uint32_t>(x.bits) << 16U);
+}
+
+QIAO_INLINE void narrow(float x, float& to) {
+  to = x;
+}
+
+// To the nearest, of two as near to the even one.
+QIAO_INLINE void narrow(float x, Bfloat16& to) {
+  constexpr std::uint32_t kHalf = 0x7fff;
+  constexpr std::uint16_t kNotANumber = 0x7fc0;
+  const auto bits = std::bit_cast<std::uint32_t>(x);
+  const std::uint32_t rounded = (bits + kHalf + ((bits >> 16U) & 1U)) >> 16U;
+  to.bits = x == x ? static_cast<std::uint16_t>(rounded) : kNotANumber;
+}
+
+template <typename Value>
+QIAO_INLINE void gelu_each(const Value* x, std::int64_t count, Value* out) {
+  for (std::int64_t i = 0; i < count; ++i) {
+    const float value = widened(x[i]);
+    narrow(value * gelu_gate(value), out[i]);
+  }
+}
+
+template <typename Value>
+QIAO_INLINE void gelu_each_back(const Value* x, const Value* gradient, std::int64_t count,
+                                Value* out) {
+  for (std::int64_t i = 0; i < count; ++i) {
+    const float value = widened(x[i]);
+    narrow(widened(gradient[i]) * gelu_slope(value, gelu_gate(value)), out[i]);
+  }
+}
+
 std::int64_t padded(std::int64_t tokens) {
   return (tokens + kAttentionLane - 1) / kAttentionLane * kAttentionLane;
 }
@@ -179,13 +223,29 @@ QIAO_VECTORS void gelu_rows_back(const float* x, std::int64_t rows, std::int64_t
   for (std::int64_t r = 0; r < rows; ++r, x += width, gradient += width) {
     for (std::int64_t i = 0; i < width; ++i) {
       const float value = x[i];
-      const float gate = gelu_gate(value);
-      const float inner = kGeluTwice * (1.0F + 3.0F * kGeluCube * value * value);
-      const float back = gradient[i] * (gate + value * gate * (1.0F - gate) * inner);
+      const float back = gradient[i] * gelu_slope(value, gelu_gate(value));
       gradient[i] = back;
       bias_gradient[i] += back;
     }
   }
+}
+
+QIAO_VECTORS void gelu_values(const float* x, std::int64_t count, float* out) {
+  gelu_each(x, count, out);
+}
+
+QIAO_VECTORS void gelu_values(const Bfloat16* x, std::int64_t count, Bfloat16* out) {
+  gelu_each(x, count, out);
+}
+
+QIAO_VECTORS void gelu_values_back(const float* x, const float* gradient, std::int64_t count,
+                                   float* out) {
+  gelu_each_back(x, gradient, count, out);
+}
+
+QIAO_VECTORS void gelu_values_back(const Bfloat16* x, const Bfloat16* gradient, std::int64_t count,
+                                   Bfloat16* out) {
+  gelu_each_back(x, gradient, count, out);
 }
 
 QIAO_VECTORS void add_rows(const float* a, const float* b, const float* bias, std::int64_t rows,

@@ -3,9 +3,9 @@
 
 #include <cstdint>
 
-// The parts of a GPT-2 step that are no matrix product, each in one pass over rows of binary32,
-// forward and backward. Rows are dense unless a stride is told. Vectorised for the CPU at hand.
-// Gradients of weights are added to what is there. Pure; thread-safe.
+// The parts of a step that are no matrix product, each in one pass over rows of binary32 (GELU of
+// bfloat16, too), forward and backward. Rows are dense unless a stride is told. Vectorised for the
+// CPU at hand. Gradients of weights are added to what is there. Pure; thread-safe.
 namespace qiao::learn {
 
 // (x - mean)/√(variance + ε)·scale + shift of each row; `stats` keeps mean and 1/√… (2 a row).
@@ -29,6 +29,18 @@ void bias_gelu_rows(float* x, const float* bias, std::int64_t rows, std::int64_t
 // gradient *= gelu'(x); adds its columns to `bias_gradient`.
 void gelu_rows_back(const float* x, std::int64_t rows, std::int64_t width, float* gradient,
                     float* bias_gradient);
+
+// The upper half of a binary32.
+struct Bfloat16 {
+  std::uint16_t bits;
+};
+// out = gelu(x) (by tanh) of each of `count` values.
+void gelu_values(const float* x, std::int64_t count, float* out);
+void gelu_values(const Bfloat16* x, std::int64_t count, Bfloat16* out);
+// out = gradient*gelu'(x) of each.
+void gelu_values_back(const float* x, const float* gradient, std::int64_t count, float* out);
+void gelu_values_back(const Bfloat16* x, const Bfloat16* gradient, std::int64_t count,
+                      Bfloat16* out);
 
 // out = a + b + bias; out may be a.
 void add_rows(const float* a, const float* b, const float* bias, std::int64_t rows,

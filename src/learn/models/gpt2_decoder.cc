@@ -2,6 +2,7 @@
 #include "learn/models/gpt2_decoder.h"
 
 #include "learn/models/attention.h"
+#include "learn/models/gelu.h"
 
 namespace qiao::learn {
 namespace {
@@ -30,7 +31,7 @@ torch::Tensor Gpt2LayerImpl::forward(torch::Tensor x, const torch::Tensor& mask)
       attention(split_heads(parts[0], heads_), split_heads(parts[1], heads_),
                 split_heads(parts[2], heads_), mask, is_training() ? dropout_ : 0);
   x = x + torch::dropout(attn_output(join_heads(mixed)), dropout_, is_training());
-  const torch::Tensor fed = ffn_down(torch::gelu(ffn_up(ffn_norm(x)), "tanh"));
+  const torch::Tensor fed = ffn_down(gelu_by_tanh(ffn_up(ffn_norm(x))));
   return x + torch::dropout(fed, dropout_, is_training());
 }
 

@@ -2,6 +2,7 @@
 #include "learn/models/masked_model.h"
 
 #include "learn/models/device.h"
+#include "learn/models/gelu.h"
 
 namespace qiao::learn {
 
@@ -19,8 +20,7 @@ torch::Tensor MaskedModelImpl::forward(const torch::Tensor& ids, const torch::Te
   const torch::Tensor hidden = encoder(ids, torch::ones_like(ids, torch::kBool));
   const torch::Tensor asked = hidden.flatten(0, 1).index_select(0, places.to(hidden.device()));
   // Within Bfloat16Scope the product is bfloat16, which the norm of binary32 weights refuses.
-  const torch::Tensor ready =
-      norm(torch::gelu(transform(asked), "tanh").to(norm->weight.scalar_type()));
+  const torch::Tensor ready = norm(gelu_by_tanh(transform(asked)).to(norm->weight.scalar_type()));
   return torch::linear(ready, encoder->words->weight, bias);
 }
 
