@@ -43,7 +43,7 @@ std::vector<Command> chat_commands();            // chat
 std::vector<Command> desk_commands();            // desk
 std::vector<Command> why_commands();             // why
 std::vector<Command> conversation_commands();    // replay, fork
-std::vector<Command> learn_commands();           // train …, eval, distil, prune, quantise
+std::vector<Command> learn_commands();           // train …, eval, distil, …, import
 std::vector<Command> doctor_commands();          // doctor
 std::vector<Command> data_commands();            // verify, repair
 std::vector<Command> bench_commands();           // bench

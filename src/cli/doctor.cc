@@ -15,6 +15,7 @@
 #include "base/i18n.h"
 #include "base/random.h"
 #include "cli/about.h"
+#include "cli/learn_program.h"
 #include "cli/progress.h"
 #include "model/catalogue/catalogue.h"
 #include "server/config.h"
@@ -64,6 +65,7 @@ class Examination {
     check_engine();
     check_models();
     check_threads();
+    check_learning();
     return std::move(checks_);
   }
 
@@ -217,6 +219,29 @@ class Examination {
       add("threads", Health::kOk, found);
     } else {
       add("threads", Health::kWarn, found, Text::kCliDoctorOneCore);
+    }
+  }
+
+  void check_learning() {
+    const Result<Json> told = about_learning();
+    if (!told) {
+      add("learning", Health::kWarn, told.error().message, Text::kCliDoctorBuildLearn);
+      return;
+    }
+    const std::string libtorch = json_string(*told, "libtorch").value_or("?");
+    add("learning", Health::kOk, session_.say(Text::kCliDoctorLearn, {learn_program(), libtorch}));
+    check_blas(json_string(*told, "blas").value_or(""),
+               json_string(*told, "blas_file").value_or(""));
+  }
+
+  void check_blas(const std::string& name, const std::string& file) {
+    const std::string within = session_.say(Text::kCliDoctorBlasWithin);
+    const std::string found = session_.say(
+        Text::kCliDoctorBlas, {name.empty() ? "BLAS" : name, file.empty() ? within : file});
+    if (name == "reference") {
+      add("blas", Health::kWarn, found, Text::kCliDoctorInstallBlas);
+    } else {
+      add("blas", Health::kOk, found);
     }
   }
 

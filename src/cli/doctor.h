@@ -24,8 +24,8 @@ struct DoctorOptions {
 };
 
 // Looks at this machine as a place for a server: data directory, disk, port, models, threads,
-// what is built in, and the server if one runs. Changes nothing but a file of its own in the data
-// directory, which it removes.
+// what is built in, the server if one runs, and qiao-learn, which it starts. Changes nothing but a
+// file of its own in the data directory and a temporary folder, which it removes.
 std::vector<Check> examine(const Session& session, const DoctorOptions& options);
 
 }  // namespace qiao::cli

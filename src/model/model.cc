@@ -39,6 +39,12 @@ class Slot {
   std::optional<Result<T>> value_;
 };
 
+Result<Embeddings> vectors_of(Slot<Embeddings>& slot, std::int64_t timeout_ms) {
+  if (auto vectors = slot.wait(timeout_ms)) return std::move(*vectors);
+  return Error{Code::kDeadline,
+               "the encoder gave no answer in " + std::to_string(timeout_ms) + " ms"};
+}
+
 }  // namespace
 
 std::string_view name_of(Role role) {
@@ -84,9 +90,17 @@ Result<Embeddings> embed_and_wait(Model& model, std::vector<std::string> texts,
   auto slot = std::make_shared<Slot<Embeddings>>();
   model.embed(std::move(texts),
               [slot](Result<Embeddings> vectors) { slot->put(std::move(vectors)); });
-  if (auto vectors = slot->wait(timeout_ms)) return std::move(*vectors);
-  return Error{Code::kDeadline,
-               "the encoder gave no answer in " + std::to_string(timeout_ms) + " ms"};
+  return vectors_of(*slot, timeout_ms);
+}
+
+Result<std::vector<float>> encode_and_wait(Model& model, std::vector<std::int32_t> tokens,
+                                           std::int64_t timeout_ms) {
+  auto slot = std::make_shared<Slot<Embeddings>>();
+  model.encode({std::move(tokens)},
+               [slot](Result<Embeddings> vectors) { slot->put(std::move(vectors)); });
+  QIAO_ASSIGN(Embeddings made, vectors_of(*slot, timeout_ms));
+  if (made.size() != 1) return internal("an encoder gave no vector");
+  return std::move(made.front());
 }
 
 }  // namespace qiao

@@ -132,5 +132,8 @@ class Model {
 Result<Generated> generate_and_wait(Model& model, GenerateRequest request);
 Result<Embeddings> embed_and_wait(Model& model, std::vector<std::string> texts,
                                   std::int64_t timeout_ms = 60'000);
+// Of one list of tokens (Model::encode()).
+Result<std::vector<float>> encode_and_wait(Model& model, std::vector<std::int32_t> tokens,
+                                           std::int64_t timeout_ms = 60'000);
 
 }  // namespace qiao

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// train …, eval, distil, prune, quantise: they run qiao-learn, the program that knows libtorch.
+// train …, eval, distil, prune, quantise, export, import: they run qiao-learn, the program that
+// knows libtorch.
 #include <spawn.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -10,27 +11,17 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
-#include <filesystem>
 
 #include "base/i18n.h"
 #include "cli/command.h"
+#include "cli/learn_program.h"
 
 namespace qiao::cli {
 namespace {
 
 using Arguments = std::vector<std::string>;
 
-constexpr const char* kProgram = "qiao-learn";
 constexpr int kSignalStatus = 128;  // as shells count a death by signal
-
-// Where QIAO_LEARN says, beside this program, or (a bare name) wherever the PATH has it.
-std::string learn_program() {
-  if (const char* given = std::getenv("QIAO_LEARN")) return given;
-  std::error_code fault;
-  const auto own = std::filesystem::read_symlink("/proc/self/exe", fault);
-  const auto beside = own.parent_path() / kProgram;
-  return !fault && ::access(beside.c_str(), X_OK) == 0 ? beside.string() : kProgram;
-}
 
 // The words without `--lang`, which the session has read already.
 Arguments without_language(const Arguments& words) {
@@ -45,16 +36,41 @@ Arguments without_language(const Arguments& words) {
   return out;
 }
 
-// Ctrl-C reaches both programs; the child saves its work, so we wait for it.
-class InterruptsLeftToTheChild {
+volatile std::sig_atomic_t child_to_end = 0;
+
+// The child saves its work at Ctrl-C, which reaches both programs, and at SIGTERM, which reaches
+// us alone and is passed on: we wait for its end. SIGTERM is held back until there is a child.
+class SignalsLeftToTheChild {
  public:
-  InterruptsLeftToTheChild() : before_(std::signal(SIGINT, SIG_IGN)) {}
-  ~InterruptsLeftToTheChild() { std::signal(SIGINT, before_); }
-  InterruptsLeftToTheChild(const InterruptsLeftToTheChild&) = delete;
-  InterruptsLeftToTheChild& operator=(const InterruptsLeftToTheChild&) = delete;
+  SignalsLeftToTheChild() : interrupt_(std::signal(SIGINT, SIG_IGN)) {
+    sigset_t terminate;
+    ::sigemptyset(&terminate);
+    ::sigaddset(&terminate, SIGTERM);
+    ::pthread_sigmask(SIG_BLOCK, &terminate, &mask_);
+    terminate_ = std::signal(SIGTERM, [](int signal) {
+      if (child_to_end > 0) ::kill(child_to_end, signal);
+    });
+  }
+  ~SignalsLeftToTheChild() {
+    child_to_end = 0;
+    std::signal(SIGINT, interrupt_);
+    std::signal(SIGTERM, terminate_);
+    ::pthread_sigmask(SIG_SETMASK, &mask_, nullptr);
+  }
+  SignalsLeftToTheChild(const SignalsLeftToTheChild&) = delete;
+  SignalsLeftToTheChild& operator=(const SignalsLeftToTheChild&) = delete;
+
+  void go_to(pid_t child) {
+    child_to_end = child;
+    ::pthread_sigmask(SIG_SETMASK, &mask_, nullptr);
+  }
+  // What was held back before.
+  [[nodiscard]] const sigset_t& mask() const { return mask_; }
 
  private:
-  void (*before_)(int);
+  void (*interrupt_)(int);
+  void (*terminate_)(int) = nullptr;
+  sigset_t mask_{};
 };
 
 // Starts the program with our own standard streams and waits for its end.
@@ -62,22 +78,25 @@ Result<int> run_program(const Arguments& words) {
   std::vector<char*> argv;
   for (const std::string& word : words) argv.push_back(const_cast<char*>(word.c_str()));
   argv.push_back(nullptr);
+  SignalsLeftToTheChild signals;
   posix_spawnattr_t how;
-  sigset_t interrupts;
-  ::sigemptyset(&interrupts);
-  ::sigaddset(&interrupts, SIGINT);
+  sigset_t ordinary;
+  ::sigemptyset(&ordinary);
+  ::sigaddset(&ordinary, SIGINT);
+  ::sigaddset(&ordinary, SIGTERM);
   ::posix_spawnattr_init(&how);
-  ::posix_spawnattr_setsigdefault(&how, &interrupts);
-  ::posix_spawnattr_setflags(&how, POSIX_SPAWN_SETSIGDEF);
-  const InterruptsLeftToTheChild ignored;
+  ::posix_spawnattr_setsigdefault(&how, &ordinary);
+  ::posix_spawnattr_setsigmask(&how, &signals.mask());
+  ::posix_spawnattr_setflags(&how, POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK);
   pid_t child = 0;
   const int fault = ::posix_spawnp(&child, argv.front(), nullptr, &how, argv.data(), environ);
   ::posix_spawnattr_destroy(&how);
   if (fault != 0) {
     return Error{Code::kUnsupported,
-                 std::string(kProgram) + " cannot be started (" + std::strerror(fault) +
+                 std::string(kLearnProgram) + " cannot be started (" + std::strerror(fault) +
                      "): it is built where libtorch is found, see docs/learning.md"};
   }
+  signals.go_to(child);
   int status = 0;
   while (::waitpid(child, &status, 0) < 0) {
     if (errno != EINTR) return internal("lost the child process");
@@ -110,11 +129,14 @@ constexpr std::array kRows = {
         "qiao train tokenizer --kind bpe --vocab 8000 --in texts --out words"},
     Row{"train pretrain", Text::kLearnPretrain,
         "qiao train pretrain --text input.txt --out shakespeare"},
+    Row{"train instruct", Text::kLearnInstruct,
+        "qiao train instruct --base smollm2-135m --train conversations.jsonl --out tuned"},
     Row{"train compare", Text::kLearnCompare,
         "qiao train compare --text input.txt --arch rnn,lstm,transformer --out table"},
     Row{"train sample", Text::kLearnSample,
         "qiao train sample --bundle shakespeare --prompt \"ROMEO:\""},
     Row{"train example", Text::kLearnExample, "qiao train example"},
+    Row{"train about", Text::kLearnAboutVerb, "qiao train about"},
     Row{"eval", Text::kLearnEval, "qiao eval --bundle intents --data test.jsonl --json"},
     Row{"distil", Text::kLearnDistil,
         "qiao distil --teacher intents --train train.jsonl --dev dev.jsonl --out small"},
@@ -122,6 +144,8 @@ constexpr std::array kRows = {
         "qiao prune --bundle intents --data train.jsonl --dev dev.jsonl --inner 0.5 --out lean"},
     Row{"quantise", Text::kLearnQuantise,
         "qiao quantise --bundle intents --dev dev.jsonl --out intents-int8"},
+    Row{"export", Text::kLearnExport, "qiao export --bundle shakespeare --out shakespeare.gguf"},
+    Row{"import", Text::kLearnImport, "qiao import --from ./bert-base-chinese --out bert-zh"},
 };
 
 }  // namespace

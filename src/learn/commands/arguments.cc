@@ -2,7 +2,9 @@
 #include "learn/commands/arguments.h"
 #include "base/i18n.h"
 
+#include <array>
 #include <charconv>
+#include <cmath>
 
 namespace qiao::learn {
 namespace {
@@ -12,31 +14,46 @@ Status set_number(T& into, const std::string& name, const std::string& value) {
   T number{};
   const char* end = value.data() + value.size();
   const auto [stopped, fault] = std::from_chars(value.data(), end, number);
-  if (fault != std::errc() || stopped != end) {
+  const bool finite = std::isfinite(static_cast<double>(number));  // from_chars() reads "nan"
+  if (fault != std::errc() || stopped != end || !finite) {
     return invalid_argument(name + " takes a number, not \"" + value + "\"");
   }
   into = number;
   return {};
 }
 
+// What the help says an option is when it is not given; nothing for 0, which its text explains.
+std::string standard_of(double number) {
+  if (!(number > 0)) return "";
+  constexpr std::size_t kDigits = 32;
+  std::array<char, kDigits> text{};
+  const auto end =
+      std::to_chars(text.data(), text.data() + text.size(), number, std::chars_format::fixed);
+  return {text.data(), end.ptr};
+}
+
+std::string standard_of(std::int64_t number) {
+  return number > 0 ? std::to_string(number) : "";
+}
+
 }  // namespace
 
 void Arguments::add(std::string name, std::string value, std::string& into, Text help,
                     bool needed) {
-  options_.push_back({std::move(name), std::move(value), &into, help, needed});
+  options_.push_back({std::move(name), std::move(value), &into, help, into, needed});
 }
 void Arguments::add(std::string name, std::string value, std::vector<std::string>& into, Text help,
                     bool needed) {
-  options_.push_back({std::move(name), std::move(value), &into, help, needed});
+  options_.push_back({std::move(name), std::move(value), &into, help, "", needed});
 }
 void Arguments::add(std::string name, std::string value, std::int64_t& into, Text help) {
-  options_.push_back({std::move(name), std::move(value), &into, help});
+  options_.push_back({std::move(name), std::move(value), &into, help, standard_of(into)});
 }
 void Arguments::add(std::string name, std::string value, double& into, Text help) {
-  options_.push_back({std::move(name), std::move(value), &into, help});
+  options_.push_back({std::move(name), std::move(value), &into, help, standard_of(into)});
 }
 void Arguments::add_flag(std::string name, bool& into, Text help) {
-  options_.push_back({std::move(name), "", &into, help});
+  options_.push_back({std::move(name), "", &into, help, ""});
 }
 
 Arguments::Option* Arguments::find(std::string_view name) {
@@ -75,6 +92,7 @@ Status Arguments::parse(const std::vector<std::string>& arguments) {
     }
     option->given = true;
     if (auto* const* flag = std::get_if<bool*>(&option->into)) {
+      if (equals != std::string::npos) return invalid_argument(option->name + " takes no value");
       **flag = true;
       continue;
     }
@@ -101,7 +119,12 @@ std::string Arguments::help(Language language) const {
     std::string name = "  " + option.name + (option.value.empty() ? "" : " " + option.value);
     constexpr std::size_t kColumn = 26;
     name.resize(std::max(kColumn, name.size() + 2), ' ');
-    out += name + tr(language, option.help) + "\n";
+    out += name + tr(language, option.help);
+    if (!option.standard.empty()) {
+      out += language == Language::kChinese ? "（" + option.standard + "）"
+                                            : " (" + option.standard + ")";
+    }
+    out += "\n";
   }
   return out;
 }

@@ -13,7 +13,8 @@
 namespace qiao::learn {
 
 // The options of one verb: each is declared with the variable that gets its value, then parse()
-// fills them. The variables must outlive it.
+// fills them. What a variable holds when it is declared is the standard that the help tells. The
+// variables must outlive it.
 class Arguments {
  public:
   explicit Arguments(std::string verb) : verb_(std::move(verb)) {}
@@ -38,6 +39,7 @@ class Arguments {
     std::string value;  // "" for a flag
     std::variant<std::string*, std::vector<std::string>*, std::int64_t*, double*, bool*> into;
     Text help;
+    std::string standard;  // what it is when it is not given
     bool needed = false;
     bool given = false;
   };

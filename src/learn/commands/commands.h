@@ -35,10 +35,12 @@ Status run_quantise(const Session& session, const std::vector<std::string>& argu
 Status run_pretrain(const Session& session, const std::vector<std::string>& arguments);
 Status run_instruct(const Session& session, const std::vector<std::string>& arguments);
 Status run_export(const Session& session, const std::vector<std::string>& arguments);
+Status run_import(const Session& session, const std::vector<std::string>& arguments);
 Status run_compare(const Session& session, const std::vector<std::string>& arguments);
 Status run_sample(const Session& session, const std::vector<std::string>& arguments);
 Status run_corpus(const Session& session, const std::vector<std::string>& arguments);
 Status run_tokenizer(const Session& session, const std::vector<std::string>& arguments);
 Status run_example_verb(const Session& session, const std::vector<std::string>& arguments);
+Status run_about(const Session& session, const std::vector<std::string>& arguments);
 
 }  // namespace qiao::learn

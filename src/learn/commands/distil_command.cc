@@ -29,7 +29,7 @@ Status run_distil(const Session& session, const std::vector<std::string>& words)
   arguments.add("--seed", "N", options.train.seed, Text::kLearnSeedHelp);
   arguments.add("--epochs", "N", options.train.epochs, Text::kLearnEpochsHelp);
   arguments.add("--batch", "N", options.train.batch, Text::kLearnBatchHelp);
-  arguments.add("--rate", "X", options.train.rate, Text::kLearnRateHelp);
+  arguments.add("--rate", "X", options.train.rate, Text::kLearnRateByTaskHelp);
   declare(arguments, machine);
   arguments.add_flag("--json", json, Text::kLearnJsonHelp);
   arguments.add_flag("--fp32", full_precision, Text::kLearnFp32Help);

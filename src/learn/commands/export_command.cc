@@ -6,16 +6,27 @@
 #include "learn/commands/arguments.h"
 #include "learn/commands/commands.h"
 #include "learn/files/decoder_gguf.h"
+#include "learn/files/encoder_gguf.h"
+#include "learn/files/model_place.h"
 #include "learn/training/threads.h"
 
 namespace qiao::learn {
+namespace {
+
+Result<double> open_and_export(Disk& disk, const std::string& out, const std::string& place,
+                               GgufNumbers numbers) {
+  QIAO_ASSIGN(const DecoderBase base, open_decoder(place, 0));
+  return export_decoder(disk, out, base.bundle, numbers, base.name);
+}
+
+}  // namespace
 
 Status run_export(const Session& session, const std::vector<std::string>& words) {
   std::string place;
   std::string out;
   bool full = false;
-  Arguments arguments("train export");
-  arguments.add("--bundle", "BUNDLE", place, Text::kLearnBaseHelp, true);
+  Arguments arguments("export");
+  arguments.add("--bundle", "BUNDLE", place, Text::kLearnExportBundleHelp, true);
   arguments.add("--out", "FILE.gguf", out, Text::kLearnExportOutHelp, true);
   arguments.add_flag("--full", full, Text::kLearnFullHelp);
   QIAO_TRY(arguments.parse(words));
@@ -26,9 +37,10 @@ Status run_export(const Session& session, const std::vector<std::string>& words)
   set_threads(0);
   SystemDisk disk;
   if (disk.exists(out)) return Error{Code::kAlreadyExists, out + " is there already"};
-  QIAO_ASSIGN(const DecoderBase base, open_decoder(place, 0));
+  QIAO_ASSIGN(const bool encoder, is_encoder(place));
   const GgufNumbers numbers = full ? GgufNumbers::kFull : GgufNumbers::kHalf;
-  QIAO_ASSIGN(const double difference, export_decoder(disk, out, base.bundle, numbers, base.name));
+  QIAO_ASSIGN(const double difference, encoder ? export_encoder(disk, out, place, numbers)
+                                               : open_and_export(disk, out, place, numbers));
   std::cout << dump_json({{"file", out},
                           {"bytes", std::filesystem::file_size(out)},
                           {"difference", difference}})

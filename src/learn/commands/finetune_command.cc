@@ -24,7 +24,7 @@ void declare(Arguments& arguments, FinetuneOptions& options, std::string& task) 
   arguments.add("--contrast", "N", options.contrast, Text::kLearnContrastHelp);
   arguments.add("--lora", "RANK", options.lora, Text::kLearnLoraHelp);
   arguments.add("--batch", "N", options.batch, Text::kLearnBatchHelp);
-  arguments.add("--rate", "X", options.rate, Text::kLearnRateHelp);
+  arguments.add("--rate", "X", options.rate, Text::kLearnRateByTaskHelp);
   arguments.add("--head-rate", "X", options.head_rate, Text::kLearnHeadRateHelp);
   arguments.add("--layer-decay", "X", options.layer_decay, Text::kLearnLayerDecayHelp);
   arguments.add("--warmup", "X", options.warmup, Text::kLearnWarmupHelp);

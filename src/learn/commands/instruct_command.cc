@@ -17,8 +17,8 @@ void declare(Arguments& arguments, InstructOptions& options) {
   arguments.add("--dev", "FILE", options.dev, Text::kLearnDevConversationsHelp);
   arguments.add("--rank", "N", options.lora.rank, Text::kLearnRankHelp);
   arguments.add("--alpha", "X", options.lora.alpha, Text::kLearnAlphaHelp);
-  arguments.add("--epochs", "N", options.epochs, Text::kLearnEpochsHelp);
-  arguments.add("--batch", "N", options.batch, Text::kLearnBatchHelp);
+  arguments.add("--epochs", "N", options.epochs, Text::kLearnRoundsHelp);
+  arguments.add("--batch", "N", options.batch, Text::kLearnInstructBatchHelp);
   arguments.add("--at-once", "N", options.at_once, Text::kLearnAtOnceHelp);
   arguments.add("--rate", "X", options.rate, Text::kLearnRateHelp);
   arguments.add("--warmup", "X", options.warmup, Text::kLearnWarmupHelp);

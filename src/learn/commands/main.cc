@@ -3,12 +3,14 @@
 #include <malloc.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <csignal>
 #include <exception>
 #include <iostream>
 
 #include "base/i18n.h"
+#include "base/json.h"
 #include "learn/commands/commands.h"
 #include "learn/training/threads.h"
 
@@ -29,6 +31,19 @@ constexpr int kExitUsage = 2;
 // As `qiao` ends: the error's number plus 2 (docs/reference/errors.md).
 int exit_status(Code code) {
   return static_cast<int>(code) + 2;
+}
+
+// On standard error, as `qiao` tells its own.
+void tell(const Error& error, bool as_json) {
+  if (as_json) {
+    std::cerr << dump_json(Json{{"error",
+                                 {{"code", name_of(error.code)},
+                                  {"number", static_cast<int>(error.code)},
+                                  {"message", error.message}}}})
+              << "\n";
+  } else {
+    std::cerr << "qiao: " << name_of(error.code) << ": " << error.message << "\n";
+  }
 }
 
 int print_help(Language language) {
@@ -73,7 +88,7 @@ int run(int argc, char** argv) {
     const Session session{language, ::isatty(STDERR_FILENO) != 0, stop_requested, argv};
     const Status done = run_verb(verb, session, {words.begin() + 1, words.end()});
     if (done) return 0;
-    std::cerr << "qiao: " << name_of(done.error().code) << ": " << done.error().message << "\n";
+    tell(done.error(), std::find(words.begin(), words.end(), "--json") != words.end());
     return exit_status(done.error().code);
   }
   std::cerr << "qiao: qiao-learn does not know \"" << words[0] << "\"; --help shows what it does\n";
@@ -94,9 +109,11 @@ const std::vector<Verb>& verbs() {
       {"pretrain", Text::kLearnPretrain, &run_pretrain},
       {"instruct", Text::kLearnInstruct, &run_instruct},
       {"export", Text::kLearnExport, &run_export},
+      {"import", Text::kLearnImport, &run_import},
       {"compare", Text::kLearnCompare, &run_compare},
       {"sample", Text::kLearnSample, &run_sample},
       {"example", Text::kLearnExample, &run_example_verb},
+      {"about", Text::kLearnAboutVerb, &run_about},
   };
   return all;
 }

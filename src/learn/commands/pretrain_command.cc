@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
 #include <iostream>
+#include <span>
+#include <string_view>
 
 #include "base/i18n.h"
 #include "learn/commands/arguments.h"
@@ -16,12 +19,40 @@ namespace {
 constexpr std::string_view kBert = "bert";
 constexpr double kBertDropout = 0.1;
 constexpr std::int64_t kBertBatch = 32;
+constexpr std::int64_t kWarmupPart = 10;  // a tenth of few steps; of many StepOptions::warmup
 
 // What `--arch bert` takes besides.
 struct BertWords {
   double mask = 0.15;
   bool single_pieces = false;
 };
+
+// An option that nothing would read, and why.
+struct Unread {
+  std::string_view option;
+  std::string_view why;
+};
+constexpr Unread kUnreadByBert[] = {
+    {"--separator", "with --arch bert a line is a document"},
+    {"--kv-heads", "in bert each head has keys and values of its own"},
+    {"--write", "bert writes nothing at a look"}};
+constexpr std::string_view kHides = "only --arch bert hides pieces";
+constexpr Unread kUnreadByOthers[] = {{"--mask", kHides}, {"--single-pieces", kHides}};
+constexpr std::string_view kFromBase = "with --base it is the base's own";
+constexpr Unread kUnreadWithBase[] = {{"--tokenizer", kFromBase}, {"--layers", kFromBase},
+                                      {"--width", kFromBase},     {"--heads", kFromBase},
+                                      {"--kv-heads", kFromBase},  {"--inner", kFromBase}};
+
+Status refuse(std::span<const Unread> unread, const std::vector<std::string>& words) {
+  for (const auto& [option, why] : unread) {
+    const std::string name(option);
+    const bool given = std::any_of(words.begin(), words.end(), [&](const std::string& word) {
+      return word == name || word.starts_with(name + "=");
+    });
+    if (given) return invalid_argument(name + ": " + std::string(why));
+  }
+  return {};
+}
 
 void declare(Arguments& arguments, PretrainOptions& options, std::string& architecture) {
   arguments.add("--text", "FILE", options.text, Text::kLearnTextHelp, true);
@@ -39,9 +70,9 @@ void declare(Arguments& arguments, PretrainOptions& options, std::string& archit
   arguments.add("--batch", "N", options.batch, Text::kLearnBlocksHelp);
   arguments.add("--at-once", "N", options.at_once, Text::kLearnAtOnceHelp);
   arguments.add("--steps", "N", options.steps, Text::kLearnStepsHelp);
-  arguments.add("--rate", "X", options.rate, Text::kLearnRateHelp);
+  arguments.add("--rate", "X", options.rate, Text::kLearnRateByModelHelp);
   arguments.add("--average", "X", options.average, Text::kLearnAverageHelp);
-  arguments.add("--dropout", "X", options.dropout, Text::kLearnDropoutHelp);
+  arguments.add("--dropout", "X", options.dropout, Text::kLearnPretrainDropoutHelp);
   arguments.add("--held-out", "X", options.held_out, Text::kLearnHeldOutHelp);
   arguments.add("--write", "N", options.written, Text::kLearnWriteHelp);
   arguments.add("--seed", "N", options.seed, Text::kLearnSeedHelp);
@@ -103,8 +134,11 @@ Status run_pretrain(const Session& session, const std::vector<std::string>& word
   if (!masked) {
     QIAO_ASSIGN(options.shape.architecture, parse_architecture(architecture));
   }
+  QIAO_TRY(refuse(masked ? std::span<const Unread>(kUnreadByBert) : kUnreadByOthers, words));
+  if (!options.base.empty()) QIAO_TRY(refuse(kUnreadWithBase, words));
   if (options.batch == 0) options.batch = masked ? kBertBatch : PretrainOptions().batch;
   if (options.dropout < 0) options.dropout = masked ? kBertDropout : PretrainOptions().dropout;
+  options.warmup = std::clamp<std::int64_t>(options.steps / kWarmupPart, 1, options.warmup);
   options.separator = with_line_ends(options.separator);
   options.bfloat16 = !full_precision;
   if (count < 1 || count > options.batch) {
@@ -132,12 +166,14 @@ Status run_pretrain(const Session& session, const std::vector<std::string>& word
 Status run_sample(const Session& session, const std::vector<std::string>& words) {
   std::string folder;
   SampleOptions options;
+  bool json = false;
   Arguments arguments("train sample");
-  arguments.add("--bundle", "BUNDLE", folder, Text::kLearnBundleHelp, true);
+  arguments.add("--bundle", "BUNDLE", folder, Text::kLearnSampleBundleHelp, true);
   arguments.add("--prompt", "TEXT", options.prompt, Text::kLearnPromptHelp);
   arguments.add("--characters", "N", options.tokens, Text::kLearnSampleLengthHelp);
   arguments.add("--temperature", "X", options.temperature, Text::kLearnTemperatureHelp);
   arguments.add("--seed", "N", options.seed, Text::kLearnSeedHelp);
+  arguments.add_flag("--json", json, Text::kLearnJsonHelp);
   QIAO_TRY(arguments.parse(words));
   if (arguments.help_wanted()) {
     std::cout << arguments.help(session.language);
@@ -146,7 +182,11 @@ Status run_sample(const Session& session, const std::vector<std::string>& words)
   set_threads(1);  // one token at a time: more threads only wait for each other
   QIAO_ASSIGN(const LanguageBundle bundle, load_language_bundle(folder));
   QIAO_ASSIGN(const std::string text, sample(bundle, options));
-  std::cout << options.prompt << text << "\n";
+  if (json) {
+    std::cout << dump_json({{"prompt", options.prompt}, {"text", text}}) << "\n";
+  } else {
+    std::cout << options.prompt << text << "\n";
+  }
   return {};
 }
 

@@ -31,6 +31,7 @@ Status run_prune(const Session& session, const std::vector<std::string>& words) 
   declare(arguments, machine);
   arguments.add_flag("--fp32", full_precision, Text::kLearnFp32Help);
   arguments.add_flag("--json", json, Text::kLearnJsonHelp);
+  arguments.add_flag("--resume", options.resume, Text::kLearnResumeHelp);
   QIAO_TRY(arguments.parse(words));
   if (arguments.help_wanted()) {
     std::cout << arguments.help(session.language);

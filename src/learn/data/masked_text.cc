@@ -2,45 +2,47 @@
 #include "learn/data/masked_text.h"
 
 #include <algorithm>
+#include <string_view>
 #include <utility>
 
+#include "text/utf8.h"
 #include "text/word_starts.h"
 
 namespace qiao::learn {
 namespace {
 
-constexpr std::size_t kLineTokensMax = 1 << 20;
+constexpr std::string_view kContinues = "##";
 
-void read_line(std::string_view line, const model::WordPiece& tokenizer, bool chinese_words,
-               PieceText& into) {
-  const model::Encoded encoded = tokenizer.encode(line, kLineTokensMax);
-  if (encoded.ids.size() <= 2) return;  // [CLS] [SEP]
-  const std::vector<bool> starts = chinese_words ? word_starts(line) : std::vector<bool>();
-  for (std::size_t i = 1; i < encoded.ids.size(); ++i) {
-    const auto id = static_cast<std::size_t>(encoded.ids[i]);
-    const std::int32_t at = encoded.ranges[i].begin;
-    const bool inside = tokenizer.pieces()[id].starts_with("##") ||
-                        (chinese_words && at >= 0 && static_cast<std::size_t>(at) < starts.size() &&
-                         !starts[static_cast<std::size_t>(at)]);
-    into.ids.push_back(encoded.ids[i]);
-    into.begins.push_back(!inside);
-  }
+bool is_inside(std::string_view piece) {
+  return piece.size() > kContinues.size() && piece.starts_with(kContinues);
+}
+
+bool begins_with_han(std::string_view text) {
+  std::size_t at = 0;
+  return !text.empty() && class_of(next_code_point(text, at)) == CharClass::kHan;
+}
+
+std::size_t characters_in(std::string_view text) {
+  std::size_t count = 0;
+  for (std::size_t at = 0; at < text.size(); ++count) next_code_point(text, at);
+  return count;
 }
 
 // The words of a row, [begin, end) among its pieces; those that are control tokens are none.
-std::vector<std::pair<std::int64_t, std::int64_t>> words_of(const PieceText& text,
-                                                            std::size_t first, std::int64_t pieces,
+std::vector<std::pair<std::int64_t, std::int64_t>> words_of(std::span<const std::int64_t> ids,
                                                             const MaskTokens& known,
-                                                            bool whole_words) {
+                                                            const MaskRules& rules) {
+  const std::vector<bool> begins = rules.whole_words ? word_begins(ids, known, rules.chinese_words)
+                                                     : std::vector<bool>(ids.size(), true);
   std::vector<std::pair<std::int64_t, std::int64_t>> words;
   bool joins = false;
-  for (std::int64_t i = 0; i < pieces; ++i) {
-    const std::size_t at = first + static_cast<std::size_t>(i);
-    const bool ordinary = known.ordinary[static_cast<std::size_t>(text.ids[at])];
-    if (ordinary && joins && whole_words && !text.begins[at]) {
-      words.back().second = i + 1;
+  for (std::size_t i = 0; i < ids.size(); ++i) {
+    const auto at = static_cast<std::int64_t>(i);
+    const bool ordinary = known.ordinary.at(static_cast<std::size_t>(ids[i]));
+    if (ordinary && joins && !begins[i]) {
+      words.back().second = at + 1;
     } else if (ordinary) {
-      words.emplace_back(i, i + 1);
+      words.emplace_back(at, at + 1);
     }
     joins = ordinary;
   }
@@ -51,7 +53,7 @@ std::vector<std::pair<std::int64_t, std::int64_t>> words_of(const PieceText& tex
 
 Result<MaskTokens> mask_tokens(const model::WordPiece& tokenizer) {
   const auto& pieces = tokenizer.pieces();
-  MaskTokens known{-1, -1, -1, static_cast<std::int64_t>(pieces.size()), {}};
+  MaskTokens known{-1, -1, -1, pieces, {}};
   for (std::size_t id = 0; id < pieces.size(); ++id) {
     const std::string& piece = pieces[id];
     if (piece == "[CLS]") known.cls = static_cast<std::int64_t>(id);
@@ -66,22 +68,42 @@ Result<MaskTokens> mask_tokens(const model::WordPiece& tokenizer) {
   return known;
 }
 
-PieceText read_pieces(std::string_view text, const model::WordPiece& tokenizer,
-                      bool chinese_words) {
-  PieceText out;
-  while (!text.empty()) {
-    const std::size_t end = std::min(text.find('\n'), text.size());
-    read_line(text.substr(0, end), tokenizer, chinese_words, out);
-    text.remove_prefix(std::min(end + 1, text.size()));
+// The dictionary reads the pieces as text again: with a blank between two of them, but none beside
+// a Han character.
+std::vector<bool> word_begins(std::span<const std::int64_t> ids, const MaskTokens& known,
+                              bool chinese_words) {
+  std::vector<bool> begins;
+  std::vector<std::size_t> places;  // of each piece, in characters of `text`
+  std::string text;
+  std::size_t characters = 0;
+  bool han = false;
+  bool any_han = false;
+  for (const std::int64_t id : ids) {
+    std::string_view piece = known.pieces.at(static_cast<std::size_t>(id));
+    const bool inside = is_inside(piece);
+    if (inside) piece.remove_prefix(kContinues.size());
+    const bool han_before = std::exchange(han, begins_with_han(piece));
+    any_han = any_han || han;
+    if (!inside && !han && !han_before) {
+      text += ' ';
+      ++characters;
+    }
+    begins.push_back(!inside);
+    places.push_back(characters);
+    text += piece;
+    characters += characters_in(piece);
   }
-  return out;
+  if (!chinese_words || !any_han) return begins;
+  const std::vector<bool> starts = word_starts(text);
+  for (std::size_t i = 0; i < begins.size(); ++i) begins[i] = begins[i] && starts[places[i]];
+  return begins;
 }
 
-MaskedRows masked_rows(const PieceText& text, const std::vector<std::size_t>& firsts,
+MaskedRows masked_rows(const TokenRow& text, const std::vector<std::size_t>& firsts,
                        std::int64_t tokens, const MaskTokens& known, const MaskRules& rules,
                        Rng& rng) {
   const auto rows = static_cast<std::int64_t>(firsts.size());
-  const std::int64_t pieces = tokens - 2;
+  const auto count = static_cast<std::size_t>(tokens - 2);
   MaskedRows out{torch::empty({rows, tokens}, torch::kLong), {}, {}};
   std::int64_t* row = out.ids.data_ptr<std::int64_t>();
   std::vector<std::int64_t> places;
@@ -89,12 +111,12 @@ MaskedRows masked_rows(const PieceText& text, const std::vector<std::size_t>& fi
   for (std::int64_t r = 0; r < rows; ++r, row += tokens) {
     const std::size_t first = firsts[static_cast<std::size_t>(r)];
     row[0] = known.cls;
-    std::copy_n(text.ids.begin() + static_cast<std::ptrdiff_t>(first), pieces, row + 1);
+    text.copy(first, count, row + 1);
     row[tokens - 1] = known.separator;
-    auto words = words_of(text, first, pieces, known, rules.whole_words);
+    auto words = words_of({row + 1, count}, known, rules);
     for (std::size_t i = words.size(); i > 1; --i) std::swap(words[i - 1], words[rng.below(i)]);
     const auto wanted = std::max<std::int64_t>(
-        1, static_cast<std::int64_t>(rules.share * static_cast<double>(pieces) + 0.5));
+        1, static_cast<std::int64_t>(rules.share * static_cast<double>(count) + 0.5));
     std::vector<std::int64_t> hidden;
     for (const auto& [begin, end] : words) {
       if (static_cast<std::int64_t>(hidden.size()) >= wanted) break;
@@ -105,8 +127,7 @@ MaskedRows masked_rows(const PieceText& text, const std::vector<std::size_t>& fi
       places.push_back(r * tokens + at);
       targets.push_back(row[at]);
       const double what = rng.unit();
-      const auto other =
-          static_cast<std::int64_t>(rng.below(static_cast<std::uint64_t>(known.vocabulary)));
+      const auto other = static_cast<std::int64_t>(rng.below(known.pieces.size()));
       if (what < rules.as_mask) {
         row[at] = known.mask;
       } else if (what < rules.as_mask + rules.as_chance) {

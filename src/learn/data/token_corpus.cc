@@ -6,6 +6,7 @@
 #include "base/digest.h"
 #include "learn/data/gzip_reader.h"
 #include "learn/tokenizers/characters.h"
+#include "learn/tokenizers/wordpiece_codec.h"
 
 namespace qiao::learn {
 namespace {
@@ -20,11 +21,20 @@ Result<std::vector<std::int64_t>> encode_documents(std::string_view text, const 
     if (size > 0) {
       QIAO_ASSIGN(const auto some, codec.encode(text.substr(0, size)));
       tokens.insert(tokens.end(), some.begin(), some.end());
-      tokens.push_back(codec.end());
+      if (!some.empty()) tokens.push_back(codec.end());
     }
     text.remove_prefix(std::min(size + separator.size(), text.size()));
   }
   return tokens;
+}
+
+// A fingerprint does not know of capitals and accents.
+bool read_alike(const TextCodec& one, const TextCodec& other) {
+  if (fingerprint(one) != fingerprint(other)) return false;
+  const auto* first = dynamic_cast<const WordPieceCodec*>(&one);
+  const auto* second = dynamic_cast<const WordPieceCodec*>(&other);
+  return first == nullptr || second == nullptr ||
+         model::tokenizer_json(first->tokenizer()) == model::tokenizer_json(second->tokenizer());
 }
 
 Result<TokenCorpus> split(const TokenRow& tokens, std::string sha256,
@@ -72,7 +82,7 @@ Result<TokenCorpus> CorpusSource::tokens(const TextCodec& codec,
   if (!options.separator.empty()) {
     return invalid_argument(path_ + " knows where its texts end: leave --separator out");
   }
-  if (fingerprint(codec) != fingerprint(*folder_->codec)) {
+  if (!read_alike(codec, *folder_->codec)) {
     return invalid_argument(path_ +
                             " was made with another tokenizer than the model's: make it "
                             "again with `qiao train corpus --tokenizer`");

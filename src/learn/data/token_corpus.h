@@ -27,8 +27,9 @@ struct CorpusOptions {
   std::int64_t tokens_min = 0;  // each part must have more
 };
 
-// Each separator becomes the codec's end of a text, so that the model learns where texts end.
-// invalid_argument when a part is too short, or the codec has no such token.
+// Each separator becomes the codec's end of a text, so that the model learns where texts end; of a
+// text without tokens nothing is left. invalid_argument when a part is too short, or the codec has
+// no such token.
 Result<TokenCorpus> make_corpus(std::string_view text, const TextCodec& codec,
                                 const CorpusOptions& options);
 
@@ -41,6 +42,8 @@ class CorpusSource {
   // Reads the text, or checks the folder's files. Blocks.
   static Result<CorpusSource> open(const std::string& path);
 
+  // Of a file; null of a folder.
+  [[nodiscard]] const std::string* text() const { return folder_ ? nullptr : &text_; }
   // How its text becomes tokens when no base says it: as the tokenizer in the folder `tokenizer`
   // ("": none), or as the token folder was made, or by the text's own characters.
   [[nodiscard]] Result<std::shared_ptr<const TextCodec>> codec(const std::string& tokenizer) const;

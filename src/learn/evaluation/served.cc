@@ -3,7 +3,6 @@
 
 #include <chrono>
 #include <filesystem>
-#include <future>
 #include <utility>
 
 #include "model/bundle/bundle_store.h"
@@ -29,17 +28,6 @@ std::vector<std::size_t> characters_of(std::string_view text) {
   }
   numbers[text.size()] = number;
   return numbers;
-}
-
-Result<std::vector<float>> encode_and_wait(Model& encoder, const std::vector<std::int32_t>& ids) {
-  // Shared: the encoder's thread may still be within set_value() when the answer is taken.
-  auto promise = std::make_shared<std::promise<Result<Embeddings>>>();
-  auto vectors = promise->get_future();
-  encoder.encode({ids},
-                 [promise](Result<Embeddings> made) { promise->set_value(std::move(made)); });
-  QIAO_ASSIGN(Embeddings made, vectors.get());
-  if (made.size() != 1) return internal("an encoder gave no vector");
-  return std::move(made.front());
 }
 
 }  // namespace

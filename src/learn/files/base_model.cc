@@ -8,7 +8,7 @@
 #include "base/disk.h"
 #include "learn/files/gguf_file.h"
 #include "learn/files/json_file.h"
-#include "model/catalogue/catalogue.h"
+#include "learn/files/model_place.h"
 #include "model/convert/convert_onnx.h"
 #include "model/convert/convert_safetensors.h"
 
@@ -18,6 +18,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr int kLowercaseByFile = -1;
+constexpr const char* kOnnx = "bert-onnx";
 
 // The tensor of a GGUF that holds Hugging Face's `name`; "" when there is none.
 std::string gguf_name(std::string_view name) {
@@ -142,20 +143,17 @@ Result<BaseModel> open_folder(const fs::path& folder, std::string name) {
   QIAO_ASSIGN(const Json config, read_json_file((folder / "config.json").string()));
   QIAO_ASSIGN(EncoderShape shape, shape_of_config(config));
   if (!config.contains("qiao")) shape.pooling = sentence_pooling(folder, shape.pooling);
-  const bool json_tokenizer = fs::exists(folder / "tokenizer.json");
-  const fs::path vocabulary = folder / (json_tokenizer ? "tokenizer.json" : "vocab.txt");
-  QIAO_ASSIGN(model::WordPiece tokenizer,
-              model::read_wordpiece(vocabulary.string(), kLowercaseByFile));
+  const model::BertFiles files = encoder_files(folder);
+  QIAO_ASSIGN(model::WordPiece tokenizer, model::read_wordpiece(files.tokenizer, kLowercaseByFile));
   if (static_cast<std::int64_t>(tokenizer.pieces().size()) != shape.vocabulary) {
     return Error{Code::kCorrupt,
                  folder.string() + ": the tokenizer has " +
                      std::to_string(tokenizer.pieces().size()) + " pieces, config.json says " +
                      std::to_string(shape.vocabulary) + ": they do not belong together"};
   }
-  const bool onnx = !fs::exists(folder / "model.safetensors") && fs::exists(folder / "model.onnx");
-  const std::string file = (folder / (onnx ? "model.onnx" : "model.safetensors")).string();
-  QIAO_ASSIGN(auto weights, onnx ? model::open_onnx(file) : model::open_safetensors(file));
-  QIAO_ASSIGN(std::string sum, sha256_file_hex(file));
+  QIAO_ASSIGN(auto weights, files.format == kOnnx ? model::open_onnx(files.weights)
+                                                  : model::open_safetensors(files.weights));
+  QIAO_ASSIGN(std::string sum, sha256_file_hex(files.weights));
   std::string licence;
   if (const auto card = read_json_file((folder / "card.json").string())) {
     licence = json_string(*card, "licence").value_or("");
@@ -166,15 +164,17 @@ Result<BaseModel> open_folder(const fs::path& folder, std::string name) {
 
 }  // namespace
 
+model::BertFiles encoder_files(const fs::path& folder) {
+  const bool onnx = !fs::exists(folder / "model.safetensors") && fs::exists(folder / "model.onnx");
+  const bool json = fs::exists(folder / "tokenizer.json");
+  return {onnx ? kOnnx : "bert-safetensors",
+          (folder / (onnx ? "model.onnx" : "model.safetensors")).string(),
+          (folder / (json ? "tokenizer.json" : "vocab.txt")).string(),
+          (folder / "config.json").string()};
+}
+
 Result<BaseModel> open_base(const std::string& place) {
-  fs::path folder = place;
-  if (!fs::exists(folder) && place.find('/') == std::string::npos) {
-    folder = fs::path(default_models_directory()) / place;
-  }
-  if (!fs::exists(folder)) {
-    return not_found("there is no model \"" + place +
-                     "\": give a folder, or a name that `qiao model ls` shows");
-  }
+  QIAO_ASSIGN(const fs::path folder, find_model(place));
   const std::string name = fs::weakly_canonical(folder).filename().string();
   if (folder.extension() == ".gguf") return open_gguf(folder, name);
   if (fs::exists(folder / "model.gguf")) return open_gguf(folder / "model.gguf", name);

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <filesystem>
 #include <memory>
 #include <string>
 
 #include "learn/models/encoder_shape.h"
 #include "model/bundle/wordpiece.h"
+#include "model/convert/convert_bert.h"
 #include "model/convert/convert_weights.h"
 
 namespace qiao::learn {
@@ -26,5 +28,8 @@ struct BaseModel {
 // The GGUF of a pulled model is read back (F32, F16, BF16, Q8_0). Weights are read only when asked
 // for; tokenizer and word table must have one size.
 Result<BaseModel> open_base(const std::string& place);
+
+// The files of such a folder, a pulled model's excepted.
+model::BertFiles encoder_files(const std::filesystem::path& folder);
 
 }  // namespace qiao::learn

@@ -9,7 +9,7 @@
 #include "base/digest.h"
 #include "learn/files/gguf_file.h"
 #include "learn/files/json_file.h"
-#include "model/catalogue/catalogue.h"
+#include "learn/files/model_place.h"
 #include "model/llama/llama_scores.h"
 
 namespace qiao::learn {
@@ -209,26 +209,16 @@ Status write_decoder(Disk& disk, const std::string& path, const LanguageBundle& 
 }  // namespace
 
 Result<std::string> decoder_file(const std::string& place) {
-  fs::path path = place;
+  QIAO_ASSIGN(fs::path path, find_model(place));
   std::error_code fault;
-  if (!fs::exists(path, fault) && place.find('/') == std::string::npos) {
-    path = fs::path(default_models_directory()) / place;
-  }
-  if (!fs::exists(path, fault)) {
-    return not_found("there is no " + place + ": give a bundle's folder, a GGUF file, or a name " +
-                     "that `qiao model ls` shows");
-  }
   if (fs::is_directory(path, fault)) path /= "model.gguf";
   if (fs::exists(path, fault)) return path.string();
-  return not_found(place + " is no decoder: it has no model.gguf (`qiao train export` writes one)");
+  return not_found(place + " is no decoder: it has no model.gguf (`qiao export` writes one)");
 }
 
 std::uint64_t model_bytes(const std::string& place) {
-  fs::path path = place;
+  fs::path path = find_model(place).value_or(place);
   std::error_code fault;
-  if (!fs::exists(path, fault) && place.find('/') == std::string::npos) {
-    path = fs::path(default_models_directory()) / place;
-  }
   if (fs::is_directory(path, fault)) {
     const bool ours = fs::exists(path / "config.json", fault);
     path /= ours ? "model.safetensors" : "model.gguf";
@@ -243,14 +233,7 @@ std::string gguf_architecture(Architecture architecture) {
 }
 
 Result<DecoderBase> open_decoder(const std::string& place, double dropout) {
-  fs::path folder = place;
-  if (!fs::exists(folder) && place.find('/') == std::string::npos) {
-    folder = fs::path(default_models_directory()) / place;
-  }
-  if (!fs::exists(folder)) {
-    return not_found("there is no model \"" + place +
-                     "\": give a folder, a GGUF file, or a name that `qiao model ls` shows");
-  }
+  QIAO_ASSIGN(const fs::path folder, find_model(place));
   const std::string name = fs::weakly_canonical(folder).filename().string();
   if (folder.extension() == ".gguf") return open_gguf(folder.string(), name, dropout);
   if (fs::exists(folder / "config.json")) {

@@ -72,8 +72,10 @@ Result<EncoderShape> shape_of_config(const Json& config) {
   if ((type != "bert" && type != kTable) ||
       !json_string(config, "hidden_act").value_or("gelu").starts_with("gelu") ||
       json_string(config, "position_embedding_type").value_or("absolute") != "absolute") {
-    return Error{Code::kUnsupported,
-                 "config.json: only BERT with absolute positions and GELU can be trained"};
+    return Error{
+        Code::kUnsupported,
+        "config.json: only BERT with absolute positions and GELU can be trained; a decoder "
+        "is read from its GGUF file"};
   }
   EncoderShape shape;
   for (const auto& [name, field] : kFields) {

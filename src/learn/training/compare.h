@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/disk.h"
+#include "base/json.h"
 #include "learn/training/pretrain.h"
 
 namespace qiao::learn {
@@ -25,14 +26,18 @@ struct Contestant {
   double validation_loss = 0;
   double seconds = 0;
   double tokens_per_second = 0;
+  std::string precision;  // of its products, "bfloat16" or "binary32": times of one alone compare
 };
+Json table_json(const std::vector<Contestant>& table);
 
 // The shape of `architecture` whose number of weights is nearest to `weights`.
 Result<LanguageModelShape> shape_of_size(LanguageModelShape shape, std::int64_t weights);
 
 // Pre-trains one model of each architecture with about the same number of weights on the same
-// tokens, one after the other, into `out`/<architecture>, and writes `out`/curves.csv and
-// curves.svg (held-out loss over steps).
+// tokens, one after the other, into `out`/<architecture>, and writes `out`/compare.json (the
+// options and the table), curves.csv and curves.svg (held-out loss over steps). Until all is there
+// it stands in `out`.partial. `each.resume` takes models that are done as they are and goes on with
+// the one that was stopped; `precondition` when options or text are others.
 Result<std::vector<Contestant>> compare(Disk& disk, const CompareOptions& options,
                                         Progress& progress, const std::atomic<bool>& stop);
 

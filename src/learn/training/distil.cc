@@ -4,6 +4,7 @@
 #include <ATen/Parallel.h>
 
 #include <algorithm>
+#include <cmath>
 #include <filesystem>
 #include <numeric>
 #include <utility>
@@ -13,6 +14,7 @@
 #include "learn/models/encoder_cut.h"
 #include "learn/training/finetuner.h"
 #include "learn/training/importance.h"
+#include "learn/training/option_check.h"
 #include "learn/training/precision.h"
 #include "learn/training/shrink.h"
 #include "learn/training/teacher.h"
@@ -95,6 +97,8 @@ Status check(const Bundle& teacher, const DistilOptions& options) {
     return Error{Code::kUnsupported,
                  "--static knows no order of words: pairs and tags are not told by a table"};
   }
+  QIAO_TRY(check_numbers({{"--relations", options.relations}}));
+  if (!std::isfinite(options.allow_loss)) return invalid_argument("--allow-loss must be a number");
   if (options.table) return {};
   const bool narrower = options.width > 0 && options.width < shape.width;
   const bool leaner = options.inner > 0 && options.inner < shape.inner;
@@ -108,9 +112,8 @@ Status check(const Bundle& teacher, const DistilOptions& options) {
     return invalid_argument("--width must be a multiple of " + std::to_string(shape.head_width()) +
                             " (the width of a head), at most " + std::to_string(shape.width));
   }
-  if (options.inner < 0 || options.inner > shape.inner || options.relations < 0) {
-    return invalid_argument("--inner must be at most " + std::to_string(shape.inner) +
-                            ", --relations not negative");
+  if (options.inner < 0 || options.inner > shape.inner) {
+    return invalid_argument("--inner must be at most " + std::to_string(shape.inner));
   }
   if (narrower && !shape.layer_heads.empty()) {
     return Error{Code::kUnsupported, "a bundle with pruned heads cannot become narrower"};
@@ -118,13 +121,36 @@ Status check(const Bundle& teacher, const DistilOptions& options) {
   return {};
 }
 
+// What the student begins with.
+Result<Bundle> make_student(Bundle& teacher, const DistilOptions& options, const Exam& lessons,
+                            const std::atomic<bool>& stop) {
+  torch::manual_seed(static_cast<std::uint64_t>(options.train.seed));
+  if (options.table) return make_table(teacher, stop);
+  QIAO_ASSIGN(const EncoderCut cut, plan_student(teacher, options, lessons, stop));
+  return bundle_like(teacher, shape_after(teacher.shape, cut),
+                     cut_model(teacher.model, teacher.task, cut, options.train.dropout));
+}
+
+// What makes it another distillation. A table has neither layers nor relations.
+Json options_json(const DistilOptions& options) {
+  return {{"layers", options.table ? 0 : options.layers},
+          {"width", options.width},
+          {"inner", options.inner},
+          {"static", options.table},
+          {"relations", options.table ? 0 : options.relations},
+          {"seed", options.train.seed}};
+}
+
 }  // namespace
 
 Result<Json> distil(Disk& disk, const DistilOptions& options, Progress& progress,
                     const std::atomic<bool>& stop) {
-  QIAO_TRY(RunFolder(disk, options.train.out).check());
   QIAO_ASSIGN(Bundle teacher, load_bundle(options.teacher));
   QIAO_TRY(check(teacher, options));
+  FinetuneOptions how = options.train;
+  how.task = teacher.task;
+  how.r_drop = 0;  // the teacher's answers are what two of the student's would agree on
+  QIAO_TRY(check_options(how));
   QIAO_ASSIGN(RowFile train, read_rows(options.train.train, teacher.task));
   QIAO_ASSIGN(const RowFile dev, read_rows(options.train.dev, teacher.task));
   QIAO_TRY(check_dev(train, train, teacher.labels, progress));
@@ -134,41 +160,25 @@ Result<Json> distil(Disk& disk, const DistilOptions& options, Progress& progress
   progress.note(tr(progress.language(), Text::kLearnPlan,
                    {name, std::to_string(train.rows.size()), std::to_string(dev.rows.size()),
                     std::to_string(teacher.labels.size()), std::to_string(at::get_num_threads())}));
-  const bool bfloat16 = options.train.bfloat16 && has_bfloat16();
+  QIAO_ASSIGN(how.out, free_unmeasured(disk, options.train.out, how.resume));
   const Exam lessons =
       make_exam(train, teacher.task, teacher.tokenizer, teacher.labels, teacher.tokens_max);
-  torch::manual_seed(static_cast<std::uint64_t>(options.train.seed));
-  Bundle student = bundle_like(teacher, teacher.shape, teacher.model);
-  if (options.table) {
-    QIAO_ASSIGN(student, make_table(teacher, stop));
-  } else {
-    QIAO_ASSIGN(const EncoderCut cut, plan_student(teacher, options, lessons, stop));
-    student = bundle_like(teacher, shape_after(teacher.shape, cut),
-                          cut_model(teacher.model, teacher.task, cut, options.train.dropout));
-  }
-  const double relations = options.table ? 0 : options.relations;
-  QIAO_ASSIGN(const Teacher tutor, Teacher::make(teacher, lessons, relations, bfloat16, stop));
+  QIAO_ASSIGN(Bundle student, make_student(teacher, options, lessons, stop));
   const Json base = {{"name", name},
                      {"sha256", sum},
                      {"licence", json_string(teacher.card, "licence").value_or("")}};
-  // Under another name until it is measured; what stands there from an earlier run goes.
-  FinetuneOptions how = options.train;
-  how.task = teacher.task;
-  how.r_drop = 0;  // the teacher's answers are what two of the student's would agree on
-  how.out = unmeasured(options.train.out);
-  std::error_code ignored;
-  std::filesystem::remove_all(how.out, ignored);
+  const auto tutor = [&] {
+    return Teacher::make(teacher, lessons, options.table ? 0 : options.relations,
+                         how.bfloat16 && has_bfloat16(), stop);
+  };
+  const Json made_by = options_json(options);
   Finetuner finetuner(disk, how, progress, stop,
-                      {std::move(train), dev, base, std::move(student), &tutor});
+                      {std::move(train), dev, base, std::move(student), tutor, made_by});
   QIAO_TRY(finetuner.run());
-  QIAO_TRY(add_to_card(disk, how.out, "shrunk",
-                       shrunk_card(options.teacher, sum, "distil",
-                                   {{"layers", options.table ? 0 : options.layers},
-                                    {"width", options.width},
-                                    {"inner", options.inner},
-                                    {"relations", relations},
-                                    {"seed", options.train.seed}})));
-  return finish_shrunk(disk, {options.teacher, how.out, options.train.out, options.allow_loss}, dev,
+  QIAO_TRY(
+      add_to_card(disk, how.out, "shrunk", shrunk_card(options.teacher, sum, "distil", made_by)));
+  return finish_shrunk(disk,
+                       {options.teacher, how.out, options.train.out, options.allow_loss, true}, dev,
                        progress, stop);
 }
 

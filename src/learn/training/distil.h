@@ -28,7 +28,8 @@ struct DistilOptions {
 // columns, heads and neurons (importance.h); of a table the teacher's vector of each token alone.
 // It learns from the rows and from the teacher (teacher.h). A table knows no order of words: pairs
 // and tags are not for it. Measures both as they are served and writes the student when it passes
-// the gate (shrink.h).
+// the gate (shrink.h). With `train.resume` a student that was finished and not measured is
+// measured.
 //
 // Returns what measure_shrunk() tells.
 Result<Json> distil(Disk& disk, const DistilOptions& options, Progress& progress,

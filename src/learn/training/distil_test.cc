@@ -8,6 +8,7 @@
 
 #include "learn/files/bundle.h"
 #include "learn/testing/letters.h"
+#include "learn/testing/stopping_disk.h"
 #include "learn/testing/training_test.h"
 #include "learn/training/prune.h"
 #include "learn/training/teacher.h"
@@ -69,6 +70,65 @@ TEST_F(DistilTest, WhatLosesTooMuchIsRefusedAndSetAside) {
   EXPECT_EQ(refused.error().code, Code::kPrecondition);
   EXPECT_FALSE(std::filesystem::exists(folder_ / "other"));
   EXPECT_TRUE(std::filesystem::exists(folder_ / "other.refused/model.safetensors"));
+}
+
+// Stopped while it was measured: its bytes and their time stay, and another distillation is not
+// taken for it.
+TEST_F(DistilTest, AFinishedStudentIsMeasuredWithoutAnotherTraining) {
+  DistilOptions wanted;
+  wanted.teacher = folder_ / "teacher";
+  wanted.layers = 1;
+  wanted.allow_loss = -1;
+  wanted.train = options("student");
+  testing::StoppingDisk stopping("/student.unmeasured", stop_);
+  const auto stopped = distil(stopping, wanted, progress_, stop_);
+  ASSERT_FALSE(stopped);
+  EXPECT_EQ(stopped.error().code, Code::kCancelled);
+  EXPECT_NE(stopped.error().message.find("--resume"), std::string::npos);
+  stop_ = false;
+  const std::string made = folder_ / "student.unmeasured/model.safetensors";
+  ASSERT_TRUE(std::filesystem::exists(made));
+  const std::string bytes = sum("student.unmeasured");
+  const auto time = std::filesystem::last_write_time(made);
+  wanted.train.resume = true;
+  DistilOptions other = wanted;
+  other.relations = 0.5;
+  EXPECT_EQ(distil(disk_, other, progress_, stop_).error().code, Code::kPrecondition);
+  other = wanted;
+  other.inner = 16;
+  EXPECT_EQ(distil(disk_, other, progress_, stop_).error().code, Code::kPrecondition);
+  const auto told = distil(disk_, wanted, progress_, stop_);
+  ASSERT_TRUE(told) << told.error().message;
+  EXPECT_EQ(sum("student"), bytes);
+  EXPECT_EQ(std::filesystem::last_write_time(folder_ / "student/model.safetensors"), time);
+  EXPECT_EQ(load_bundle(folder_ / "student")->card["shrunk"]["measured"], *told);
+}
+
+TEST_F(DistilTest, AStoppedStudentOfAnotherDistillationIsNotGoneOnWith) {
+  DistilOptions wanted;
+  wanted.teacher = folder_ / "teacher";
+  wanted.layers = 1;
+  wanted.allow_loss = -1;
+  wanted.train = options("student");
+  wanted.train.stop_after = 5;
+  ASSERT_FALSE(distil(disk_, wanted, progress_, stop_));
+  wanted.train.stop_after = 0;
+  wanted.train.resume = true;
+  DistilOptions other = wanted;
+  other.relations = 0.5;
+  EXPECT_EQ(distil(disk_, other, progress_, stop_).error().code, Code::kPrecondition);
+  EXPECT_TRUE(distil(disk_, wanted, progress_, stop_));
+}
+
+TEST_F(DistilTest, NumbersOutOfRangeAreNamed) {
+  DistilOptions wrong;
+  wrong.teacher = folder_ / "teacher";
+  wrong.train = options("student");
+  wrong.relations = std::nan("");
+  EXPECT_EQ(distil(disk_, wrong, progress_, stop_).error().message.find("--relations"), 0U);
+  wrong.relations = 1;
+  wrong.train.rate = std::nan("");
+  EXPECT_EQ(distil(disk_, wrong, progress_, stop_).error().message.find("--rate"), 0U);
 }
 
 TEST_F(DistilTest, ANarrowerStudentHasHeadsOfTheSameWidth) {

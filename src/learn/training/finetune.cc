@@ -10,12 +10,13 @@
 #include <utility>
 #include <vector>
 
+#include "base/digest.h"
 #include "base/i18n.h"
 #include "learn/files/base_model.h"
-#include "learn/files/json_file.h"
 #include "learn/files/model_card.h"
 #include "learn/models/lora.h"
 #include "learn/training/finetuner.h"
+#include "learn/training/option_check.h"
 #include "learn/training/seeds.h"
 
 namespace qiao::learn {
@@ -25,37 +26,6 @@ constexpr std::int64_t kRunsMax = 100;  // seeds, and folds
 constexpr std::int64_t kContrastMax = 1'000;
 constexpr std::int64_t kTokensMin = 5;  // two texts of one piece
 constexpr double kUnknownDevMax = 0.2;  // share of dev rows with labels train lacks
-
-Status check_options(const FinetuneOptions& options) {
-  if (options.batch < 0 || options.epochs < 0 || options.tokens_max < kTokensMin) {
-    return invalid_argument("--batch, --epochs and --tokens must be positive");
-  }
-  if (options.seeds < 1 || options.seeds > kRunsMax || options.folds < 0 || options.folds == 1 ||
-      options.folds > kRunsMax) {
-    return invalid_argument("--seeds must be from 1 to 100, --folds from 2 to 100");
-  }
-  if (options.contrast < 0 || options.contrast > kContrastMax ||
-      (options.contrast > 0 && !gives_label(options.task))) {
-    return invalid_argument("--contrast takes 0 to 1,000 rounds, with the task classify or pair");
-  }
-  if (options.lora < 0) return invalid_argument("--lora takes a rank, or 0 for none");
-  if (options.lora > 0) QIAO_TRY(check(encoder_lora(options.lora)));
-  if (options.lora > 0 && options.adversary > 0) {
-    return invalid_argument("--adversary pushes the word vectors, which --lora leaves as they are");
-  }
-  if (options.rate < 0 || options.dropout < 0 || options.dropout >= 1 || options.smoothing < 0 ||
-      options.smoothing >= 1 || options.warmup < 0 || options.warmup >= 1 ||
-      options.adversary < 0 || (options.r_drop < 0 && options.r_drop != kByTask)) {
-    return invalid_argument(
-        "--rate, --dropout, --smoothing, --warmup, --adversary or --r-drop is out of range");
-  }
-  if (options.class_weights && !gives_label(options.task) && options.task != Task::kHeads) {
-    return invalid_argument(
-        "--class-weights is for labels of texts and pairs: tags are learnt in chains, numbers have "
-        "none");
-  }
-  return {};
-}
 
 // The base with a fresh head. Takes the base's tokenizer.
 Result<Bundle> bundle_of(BaseModel& base, const FinetuneOptions& options, Labels labels) {
@@ -89,7 +59,6 @@ struct Place {
 };
 
 Result<Json> train_once(const Place& place, const FinetuneOptions& options, Rows rows) {
-  QIAO_TRY(RunFolder(place.disk, options.out).check());
   QIAO_ASSIGN(Labels labels, Labels::of_rows(rows.train, options.task));
   QIAO_TRY(check_dev(rows.train, rows.dev, labels, place.progress));
   QIAO_ASSIGN(BaseModel base, open_base(options.base));
@@ -100,7 +69,7 @@ Result<Json> train_once(const Place& place, const FinetuneOptions& options, Rows
   QIAO_ASSIGN(Bundle bundle, bundle_of(base, options, std::move(labels)));
   const Json about = {{"name", base.name}, {"sha256", base.sha256}, {"licence", base.licence}};
   Finetuner finetuner(place.disk, options, place.progress, place.stop,
-                      {std::move(rows.train), std::move(rows.dev), about, std::move(bundle), {}});
+                      {std::move(rows.train), std::move(rows.dev), about, std::move(bundle)});
   return finetuner.run();
 }
 
@@ -116,19 +85,15 @@ void forget(const std::string& folder) {
 // One of several runs, into a folder of its own: begun, gone on with, or taken as it is.
 Result<Json> train_one_of(const Place& place, FinetuneOptions options, Rows rows) {
   const bool done = options.resume && place.disk.exists(options.out + "/card.json");
-  options.resume = options.resume && place.disk.exists(options.out + ".partial/state.json");
-  if (!done) return train_once(place, options, std::move(rows));
-  QIAO_ASSIGN(Json card, read_json_file(options.out + "/card.json"));
-  if (card["options"]["seed"] == options.seed &&
-      card["data"]["train"]["sha256"] == rows.train.sha256) {
-    return card;
-  }
-  return Error{Code::kPrecondition,
-               options.out + " is of another run: remove it, or leave --resume away"};
+  const bool begun = options.resume && place.disk.exists(options.out + ".partial/state.json");
+  if (!done) QIAO_TRY(RunFolder(place.disk, options.out).check());
+  options.resume = done || begun;
+  return train_once(place, options, std::move(rows));
 }
 
+// The best run becomes `out`, with what the folds told in its card.
 Result<Json> train_best_of_seeds(const Place& place, const FinetuneOptions& options,
-                                 const Rows& rows) {
+                                 const Rows& rows, const Json& folds) {
   Json tried = Json::array();
   Json best;
   std::vector<std::string> folders;
@@ -147,6 +112,7 @@ Result<Json> train_best_of_seeds(const Place& place, const FinetuneOptions& opti
     folders.push_back(one.out);
   }
   best["seeds"] = std::move(tried);
+  if (!folds.is_null()) best["folds"] = folds;
   const std::string& kept = folders[best_at];
   QIAO_TRY(write_card(place.disk, kept, best));
   QIAO_TRY(place.disk.rename(kept, options.out));
@@ -155,19 +121,25 @@ Result<Json> train_best_of_seeds(const Place& place, const FinetuneOptions& opti
 }
 
 // `fold` of `folds` parts of the rows to measure on, the others to learn from. Each part has its
-// share of every label, and of small and large numbers.
+// share of every label, and of small and large numbers, and a sum of its own.
 Rows split(const RowFile& file, std::int64_t fold, std::int64_t folds) {
   std::vector<const Row*> sorted;
   for (const Row& row : file.rows) sorted.push_back(&row);
   std::stable_sort(sorted.begin(), sorted.end(), [](const Row* a, const Row* b) {
     return std::tie(a->label, a->number, a->labels) < std::tie(b->label, b->number, b->labels);
   });
-  Rows parts{{file.path, file.sha256, {}}, {file.path, file.sha256, {}}};
+  const std::string part =
+      file.sha256 + " part " + std::to_string(fold + 1) + " of " + std::to_string(folds);
+  Rows parts{{file.path, sha256_hex(part + " left out"), {}}, {file.path, sha256_hex(part), {}}};
   for (std::size_t i = 0; i < sorted.size(); ++i) {
     const bool held_out = static_cast<std::int64_t>(i) % folds == fold;
     (held_out ? parts.dev : parts.train).rows.push_back(*sorted[i]);
   }
   return parts;
+}
+
+std::string fold_folder(const FinetuneOptions& options, std::int64_t fold) {
+  return options.out + ".fold" + std::to_string(fold + 1);
 }
 
 // Mean and standard deviation of what the parts give.
@@ -178,13 +150,11 @@ Result<Json> cross_validate(const Place& place, const FinetuneOptions& options,
                             std::to_string(options.folds));
   }
   std::vector<double> figures;
-  std::vector<std::string> folders;
   for (std::int64_t fold = 0; fold < options.folds; ++fold) {
     FinetuneOptions one = options;
-    one.out += ".fold" + std::to_string(fold + 1);
+    one.out = fold_folder(options, fold);
     QIAO_ASSIGN(const Json card, train_one_of(place, one, split(train, fold, options.folds)));
     figures.push_back(figure_of(card, options.task));
-    folders.push_back(one.out);
   }
   const auto count = static_cast<double>(figures.size());
   double mean = 0;
@@ -195,11 +165,43 @@ Result<Json> cross_validate(const Place& place, const FinetuneOptions& options,
   place.progress.note(
       tr(place.progress.language(), Text::kLearnFolds,
          {std::to_string(options.folds), percent_text(mean), percent_text(deviation)}));
-  for (const std::string& folder : folders) forget(folder);
   return Json{{"figures", figures}, {"mean", mean}, {"deviation", deviation}};
 }
 
 }  // namespace
+
+Status check_options(const FinetuneOptions& options) {
+  if (options.batch < 0 || options.epochs < 0 || options.tokens_max < kTokensMin) {
+    return invalid_argument("--batch, --epochs and --tokens must be positive");
+  }
+  if (options.seeds < 1 || options.seeds > kRunsMax || options.folds < 0 || options.folds == 1 ||
+      options.folds > kRunsMax) {
+    return invalid_argument("--seeds must be from 1 to 100, --folds from 2 to 100");
+  }
+  if (options.contrast < 0 || options.contrast > kContrastMax ||
+      (options.contrast > 0 && !gives_label(options.task))) {
+    return invalid_argument("--contrast takes 0 to 1,000 rounds, with the task classify or pair");
+  }
+  if (options.lora < 0) return invalid_argument("--lora takes a rank, or 0 for none");
+  if (options.lora > 0) QIAO_TRY(check(encoder_lora(options.lora)));
+  if (options.lora > 0 && options.adversary > 0) {
+    return invalid_argument("--adversary pushes the word vectors, which --lora leaves as they are");
+  }
+  QIAO_TRY(check_numbers({{"--rate", options.rate},
+                          {"--head-rate", options.head_rate},
+                          {"--layer-decay", options.layer_decay},
+                          {"--adversary", options.adversary},
+                          {"--r-drop", options.r_drop == kByTask ? 0 : options.r_drop},
+                          {"--warmup", options.warmup, true},
+                          {"--dropout", options.dropout, true},
+                          {"--smoothing", options.smoothing, true}}));
+  if (options.class_weights && !gives_label(options.task) && options.task != Task::kHeads) {
+    return invalid_argument(
+        "--class-weights is for labels of texts and pairs: tags are learnt in chains, numbers have "
+        "none");
+  }
+  return {};
+}
 
 Status check_dev(const RowFile& train, const RowFile& dev, const Labels& labels,
                  Progress& progress) {
@@ -223,15 +225,13 @@ Result<Json> finetune(Disk& disk, const FinetuneOptions& options, Progress& prog
   QIAO_ASSIGN(rows.train, read_rows(options.train, options.task));
   QIAO_ASSIGN(rows.dev, read_rows(options.dev, options.task));
   const Place place{disk, progress, stop};
+  if (options.seeds == 1 && options.folds == 0) return train_once(place, options, std::move(rows));
   Json folds;
-  if (options.folds > 1) {
+  if (options.folds > 0) {
     QIAO_ASSIGN(folds, cross_validate(place, options, rows.train));
   }
-  if (options.seeds == 1 && folds.is_null()) return train_once(place, options, std::move(rows));
-  QIAO_ASSIGN(Json card, train_best_of_seeds(place, options, rows));
-  if (folds.is_null()) return card;
-  card["folds"] = std::move(folds);
-  QIAO_TRY(write_card(disk, options.out, card));
+  QIAO_ASSIGN(Json card, train_best_of_seeds(place, options, rows, folds));
+  for (std::int64_t fold = 0; fold < options.folds; ++fold) forget(fold_folder(options, fold));
   return card;
 }
 

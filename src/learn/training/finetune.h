@@ -53,12 +53,16 @@ struct FinetuneOptions {
 //
 // With `folds` each part of train is first left out once and measured by what the others teach: the
 // figures stand in the card. With `seeds` or `folds` the runs on the way stand in `out`.seed1,
-// `out`.fold1 and so on, and go at the end; `resume` takes those that are done as they are.
+// `out`.fold1 and so on, and go when `out` stands; `resume` takes those that are done as they are,
+// and refuses those of other options or data.
 //
 // Returns the card (see Bundle). Errors: a bad row (file and line), a base that does not fit (the
 // tensor), a loss that is not a number (the rows of the batch), a full disk.
 Result<Json> finetune(Disk& disk, const FinetuneOptions& options, Progress& progress,
                       const std::atomic<bool>& stop);
+
+// What any training by these options needs; an Error names the option.
+Status check_options(const FinetuneOptions& options);
 
 // Tells of dev rows whose label train lacks; invalid_argument when they are more than a fifth, or
 // when one has a label for a head that train lacks.

@@ -6,11 +6,14 @@
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
+#include <limits>
+#include <utility>
 
 #include "learn/evaluation/evaluate.h"
 #include "learn/evaluation/served.h"
 #include "learn/files/base_model.h"
 #include "learn/files/bundle.h"
+#include "learn/files/json_file.h"
 #include "learn/testing/letters.h"
 #include "learn/testing/training_test.h"
 #include "learn/training/quantise.h"
@@ -439,6 +442,66 @@ TEST_F(FinetuneTest, SeedsGoOnWhereTheyStopped) {
   }
 }
 
+TEST_F(FinetuneTest, AFinishedSeedOfAnotherRunIsRefused) {
+  ASSERT_TRUE(run(options("bundle.seed1")));
+  const auto refused = [this](FinetuneOptions other) {
+    other.seeds = 2;
+    other.resume = true;
+    const auto card = run(other);
+    return !card && card.error().code == Code::kPrecondition &&
+           card.error().message.find("is of another run") != std::string::npos;
+  };
+  FinetuneOptions longer = options("bundle");
+  longer.epochs = 4;
+  EXPECT_TRUE(refused(longer));
+  FinetuneOptions faster = options("bundle");
+  faster.rate = 4e-3;
+  EXPECT_TRUE(refused(faster));
+  folder_.write("dev.jsonl", testing::letters_rows(40, 3));
+  EXPECT_TRUE(refused(options("bundle")));
+  testing::write_letters_base(folder_, 1, 32);  // the same rows again, another base
+  EXPECT_TRUE(refused(options("bundle")));
+}
+
+// A fold of two parts has 12 steps, the training on all of --train 21: it is stopped in this one.
+// The folds are taken as they are; the figure that stands in a card tells it.
+TEST_F(FinetuneTest, FoldsAreKeptUntilAllIsDone) {
+  FinetuneOptions wanted = options("bundle");
+  wanted.folds = 2;
+  wanted.stop_after = 15;
+  ASSERT_FALSE(run(wanted));
+  const std::string fold = "bundle.fold1/card.json";
+  auto kept = read_json_file(folder_ / fold);
+  ASSERT_TRUE(kept) << kept.error().message;
+  (*kept)["dev"]["accuracy"] = 0.125;
+  folder_.write(fold, dump_json(*kept));
+  wanted.stop_after = 0;
+  wanted.resume = true;
+  FinetuneOptions thirds = wanted;
+  thirds.folds = 3;
+  EXPECT_EQ(run(thirds).error().code, Code::kPrecondition);
+  const auto card = run(wanted);
+  ASSERT_TRUE(card) << card.error().message;
+  EXPECT_EQ((*card)["folds"]["figures"][0], 0.125);
+  EXPECT_EQ(load_bundle(folder_ / "bundle")->card["folds"], (*card)["folds"]);
+  EXPECT_FALSE(std::filesystem::exists(folder_ / "bundle.fold1"));
+}
+
+TEST_F(FinetuneTest, AStoppedFoldOfOtherPartsIsNotGoneOnWith) {
+  FinetuneOptions wanted = options("bundle");
+  wanted.folds = 2;
+  wanted.stop_after = 5;
+  ASSERT_FALSE(run(wanted));
+  wanted.stop_after = 0;
+  wanted.resume = true;
+  FinetuneOptions thirds = wanted;
+  thirds.folds = 3;
+  const auto other = run(thirds);
+  ASSERT_FALSE(other);
+  EXPECT_EQ(other.error().code, Code::kPrecondition);
+  EXPECT_TRUE(run(wanted));
+}
+
 TEST_F(FinetuneTest, FoldsTellMeanAndDeviation) {
   FinetuneOptions wanted = options("bundle");
   wanted.folds = 3;
@@ -494,6 +557,29 @@ TEST_F(FinetuneTest, ARateTooHighIsToldAndLeavesNoBundle) {
   EXPECT_EQ(card.error().code, Code::kModelFailed);
   EXPECT_NE(card.error().message.find("--rate"), std::string::npos);
   EXPECT_FALSE(std::filesystem::exists(folder_ / "bundle"));
+}
+
+TEST_F(FinetuneTest, NumbersOutOfRangeAreNamed) {
+  constexpr double kInfinite = std::numeric_limits<double>::infinity();
+  constexpr std::pair<const char*, double FinetuneOptions::*> kNumbers[] = {
+      {"--rate", &FinetuneOptions::rate},
+      {"--head-rate", &FinetuneOptions::head_rate},
+      {"--layer-decay", &FinetuneOptions::layer_decay},
+      {"--warmup", &FinetuneOptions::warmup},
+      {"--dropout", &FinetuneOptions::dropout},
+      {"--smoothing", &FinetuneOptions::smoothing},
+      {"--adversary", &FinetuneOptions::adversary},
+      {"--r-drop", &FinetuneOptions::r_drop}};
+  for (const auto& [name, number] : kNumbers) {
+    for (const double value : {std::nan(""), kInfinite, -0.5}) {
+      FinetuneOptions wrong = options("bundle");
+      wrong.*number = value;
+      const auto card = run(wrong);
+      ASSERT_FALSE(card) << name << ' ' << value;
+      EXPECT_EQ(card.error().code, Code::kInvalidArgument) << name << ' ' << value;
+      EXPECT_EQ(card.error().message.find(name), 0U) << card.error().message;
+    }
+  }
 }
 
 TEST_F(FinetuneTest, WrongInputIsNamed) {

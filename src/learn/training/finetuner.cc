@@ -12,13 +12,13 @@
 #include "base/i18n.h"
 #include "learn/data/examples.h"
 #include "learn/evaluation/calibration.h"
+#include "learn/files/json_file.h"
 #include "learn/files/model_card.h"
 #include "learn/models/lora.h"
 #include "learn/training/contrast.h"
 #include "learn/training/precision.h"
 #include "learn/training/seeds.h"
 #include "learn/training/task_loss.h"
-#include "learn/training/teacher.h"
 
 namespace qiao::learn {
 namespace {
@@ -47,6 +47,7 @@ constexpr double kEpochsMin = 3;
 constexpr double kEpochsMax = 10;
 // Of adapters, times the rate of all weights: they begin with no change at all.
 constexpr double kAdapterRate = 5;
+constexpr const char* kCardFile = "/card.json";
 
 using Clock = std::chrono::steady_clock;
 
@@ -136,7 +137,12 @@ Finetuner::Finetuner(Disk& disk, const FinetuneOptions& options, Progress& progr
       optimiser_(learning_weights(start_.bundle.model, options), {}) {}
 
 Result<Json> Finetuner::run() {
-  QIAO_TRY(prepare());
+  prepare();
+  if (options_.resume && disk_.exists(options_.out + kCardFile)) return finished();
+  QIAO_TRY(folder_.begin(options_.resume, steps_, state_, optimiser_, progress_));
+  if (start_.teacher) {
+    QIAO_ASSIGN(teacher_, start_.teacher());
+  }
   while (epochs_done() < options_.epochs && !stalled()) {
     QIAO_TRY(run_epoch());
     QIAO_TRY(contrasting() ? end_contrast() : end_epoch());
@@ -150,7 +156,14 @@ Result<Json> Finetuner::run() {
   return made;
 }
 
-Status Finetuner::prepare() {
+// The card of an earlier run that came to its end.
+Result<Json> Finetuner::finished() const {
+  QIAO_ASSIGN(Json made, read_json_file(options_.out + kCardFile));
+  if (made.contains("options") && made["options"] == state_.identity) return made;
+  return Error{Code::kPrecondition, options_.out + " is of another run: remove it"};
+}
+
+void Finetuner::prepare() {
   const Bundle& bundle = start_.bundle;
   const auto ready = [&](const RowFile& file) {
     return make_exam(file, bundle.task, bundle.tokenizer, bundle.labels, bundle.tokens_max);
@@ -175,7 +188,6 @@ Status Finetuner::prepare() {
   if (options_.lora > 0) tell_lora();
   state_.identity = identity();
   state_.notes = {{"epochs", Json::array()}, {"epoch_loss", 0.0}};
-  return folder_.begin(options_.resume, steps_, state_, optimiser_, progress_);
 }
 
 void Finetuner::tell_lora() {
@@ -196,16 +208,16 @@ void Finetuner::set_scale() {
   for (const Example& example : examples_) {
     variance += (example.number - mean) * (example.number - mean) / count;
   }
-  start_.bundle.model->set_scale(mean, std::sqrt(variance), start_.teacher != nullptr);
+  start_.bundle.model->set_scale(mean, std::sqrt(variance), bool(start_.teacher));
 }
 
-// What must be equal for a saved state to be ours.
+// What must be equal for a saved state, or a finished run, to be ours.
 Json Finetuner::identity() const {
   return {{"train", start_.train.sha256},
           {"dev", start_.dev.sha256},
           {"base", start_.base["sha256"]},
           {"task", name_of(options_.task)},
-          {"taught", start_.teacher != nullptr},
+          {"taught", start_.taught},
           {"layers", start_.bundle.shape.layers},
           {"seed", options_.seed},
           {"epochs", options_.epochs},
@@ -313,18 +325,16 @@ void Finetuner::learn_against_push(const Batch& batch, const Chosen& chosen) {
 
 torch::Tensor Finetuner::loss_of(const Batch& batch, const Chosen& chosen) {
   const Bfloat16Scope scope(options_.bfloat16);
-  const Teacher* teacher = start_.teacher;
   TextModel& model = start_.bundle.model;
   Relations seen;
-  const TextOutput output =
-      model->run(batch.ids, batch.present, batch.segments,
-                 teacher != nullptr && teacher->wants_relations() ? &seen : nullptr);
+  const TextOutput output = model->run(batch.ids, batch.present, batch.segments,
+                                       teacher_ && teacher_->wants_relations() ? &seen : nullptr);
   if (contrasting()) return contrast_loss(output.vectors.to(torch::kFloat), batch.targets);
   const LabelLoss how{options_.smoothing, class_weights_};
   torch::Tensor own = task_loss(start_.bundle, output.scores, batch.targets, how);
   if (options_.r_drop > 0) own = with_another_dropout(own, output, batch, how);
-  if (teacher == nullptr) return own;
-  return teacher->loss(start_.bundle, own, batch, chosen, output, seen);
+  if (!teacher_) return own;
+  return teacher_->loss(start_.bundle, own, batch, chosen, output, seen);
 }
 
 // R-Drop (Liang et al. 2021): the batch is answered again under another dropout; both answers shall
@@ -444,14 +454,12 @@ Json Finetuner::heads_calibration(const torch::Tensor& scores, const torch::Tens
 }
 
 Json Finetuner::card() const {
-  Json made = state_.identity;
-  for (const char* key : {"train", "dev", "base", "task"}) made.erase(key);
   return {{"kind", "bundle"},
           {"task", name_of(options_.task)},
           {"licence", start_.base["licence"]},
           {"base", start_.base},
           {"data", {{"train", about(start_.train)}, {"dev", about(start_.dev)}}},
-          {"options", made},
+          {"options", state_.identity},
           {"dev", state_.notes["dev"]},
           {"best_epoch", state_.notes["best_epoch"]},
           {"epochs", state_.notes["epochs"]},

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <atomic>
+#include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -11,10 +13,9 @@
 #include "learn/training/optimiser.h"
 #include "learn/training/run_folder.h"
 #include "learn/training/task_loss.h"
+#include "learn/training/teacher.h"
 
 namespace qiao::learn {
-
-class Teacher;
 
 // What a run starts from.
 struct FinetuneStart {
@@ -22,7 +23,8 @@ struct FinetuneStart {
   RowFile dev;
   Json base;  // name, sha256, licence
   Bundle bundle;
-  const Teacher* teacher = nullptr;  // must outlive the run; null: the rows alone teach
+  std::function<Result<Teacher>()> teacher = nullptr;  // called once; null: the rows alone teach
+  Json taught = false;  // with a teacher, what else makes it another training
 };
 
 // One training of a bundle's model on labelled rows: epochs, looks at dev, the best one kept.
@@ -34,13 +36,15 @@ class Finetuner {
   Finetuner(const Finetuner&) = delete;
   Finetuner& operator=(const Finetuner&) = delete;
 
-  // Trains, writes the bundle and returns its card.
+  // Trains, writes the bundle and returns its card. With `resume` a run of the same identity that
+  // is finished is taken as it is; `precondition` when what stands there is of another.
   Result<Json> run();
 
  private:
   using Chosen = std::vector<std::size_t>;
 
-  Status prepare();
+  void prepare();
+  [[nodiscard]] Result<Json> finished() const;
   void set_scale();
   void tell_lora();
   [[nodiscard]] Json identity() const;
@@ -74,6 +78,7 @@ class Finetuner {
   Progress& progress_;
   const std::atomic<bool>& stop_;
   FinetuneStart start_;
+  std::optional<Teacher> teacher_;
   RunFolder folder_;
   AdamW optimiser_;
   Exam exam_;

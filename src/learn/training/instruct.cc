@@ -18,6 +18,7 @@
 #include "learn/files/model_card.h"
 #include "learn/files/tensor_file.h"
 #include "learn/training/optimiser.h"
+#include "learn/training/option_check.h"
 #include "learn/training/precision.h"
 #include "learn/training/run_folder.h"
 #include "learn/training/seeds.h"
@@ -276,8 +277,9 @@ class Instructor {
 };
 
 Status check_options(Disk& disk, const InstructOptions& options) {
+  QIAO_TRY(check_numbers({{"--rate", options.rate}, {"--warmup", options.warmup, true}}));
   if (options.batch < 1 || options.epochs < 1 || options.at_once < 0 || options.tokens < 2 ||
-      options.rate <= 0 || options.warmup < 0 || options.warmup >= 1) {
+      options.rate == 0) {
     return invalid_argument("--batch, --epochs, --at-once, --tokens or --rate is out of range");
   }
   QIAO_TRY(check(options.lora));

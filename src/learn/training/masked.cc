@@ -11,7 +11,7 @@
 #include "base/clock.h"
 #include "base/digest.h"
 #include "base/i18n.h"
-#include "learn/data/gzip_reader.h"
+#include "learn/data/token_corpus.h"
 #include "learn/files/base_model.h"
 #include "learn/files/json_file.h"
 #include "learn/files/model_card.h"
@@ -26,7 +26,6 @@
 namespace qiao::learn {
 namespace {
 
-constexpr std::size_t kMaskedTextBytesMax = std::size_t{1} << 30;
 constexpr std::int64_t kLookRows = 640;    // of the held-out text, at each look
 constexpr std::int64_t kAllRows = 20'000;  // at the end
 constexpr std::size_t kPiecesMax = 1 << 17;
@@ -37,8 +36,7 @@ struct MaskedStart {
   EncoderShape shape;
   MaskedModel model;
   MaskTokens known;
-  std::string sha256;  // of the text
-  PieceText train, held_out;
+  TokenCorpus corpus;
   Json origin;  // the base, or null
 };
 
@@ -70,10 +68,10 @@ class MaskedPretrainer final : public Learner {
     start_.model->train();
     Rng rng(mix_seed(static_cast<std::uint64_t>(options_.seed), static_cast<std::uint64_t>(step)));
     std::vector<std::size_t> firsts;
-    const std::size_t room = start_.train.ids.size() - pieces() + 1;
+    const std::size_t room = start_.corpus.train.size() - pieces() + 1;
     for (std::int64_t i = 0; i < options_.batch; ++i) firsts.push_back(rng.below(room));
-    const MaskedRows rows =
-        masked_rows(start_.train, firsts, options_.context, start_.known, options_.rules, rng);
+    const MaskedRows rows = masked_rows(start_.corpus.train, firsts, options_.context, start_.known,
+                                        options_.rules, rng);
     const std::int64_t stride = options_.at_once > 0 ? options_.at_once : options_.batch;
     double sum = 0;
     for (std::int64_t at = begin; at < end; at += stride) {
@@ -100,7 +98,8 @@ class MaskedPretrainer final : public Learner {
     MaskRules rules = options_.rules;
     rules.as_mask = 1;
     const std::int64_t tokens = std::min(options_.context, kShown);
-    const MaskedRows row = masked_rows(start_.held_out, {0}, tokens, start_.known, rules, rng);
+    const MaskedRows row =
+        masked_rows(start_.corpus.held_out, {0}, tokens, start_.known, rules, rng);
     const torch::Tensor guessed = start_.model(row.ids, row.places).argmax(-1);
     std::string line;
     std::int64_t next = 0;
@@ -134,7 +133,7 @@ class MaskedPretrainer final : public Learner {
   }
 
   [[nodiscard]] Json identity() const {
-    return {{"text", start_.sha256},
+    return {{"text", start_.corpus.sha256},
             {"base", start_.origin},
             {"tokenizer", sha256_hex(model::tokenizer_json(start_.tokenizer))},
             {"shape", config_of_shape(start_.shape)},
@@ -145,7 +144,7 @@ class MaskedPretrainer final : public Learner {
             {"held_out", options_.held_out},
             {"mask_share", options_.rules.share},
             {"whole_words", options_.rules.whole_words},
-            {"chinese_words", options_.chinese_words},
+            {"chinese_words", options_.rules.chinese_words},
             {"bfloat16", options_.bfloat16}};
   }
 
@@ -173,7 +172,7 @@ class MaskedPretrainer final : public Learner {
     const torch::NoGradGuard no_grad;
     start_.model->eval();
     Rng rng(static_cast<std::uint64_t>(options_.seed));
-    const std::size_t rows = start_.held_out.ids.size() / pieces();
+    const std::size_t rows = start_.corpus.held_out.size() / pieces();
     const auto most = static_cast<std::size_t>(rows_max);
     const std::size_t stride = (rows + most - 1) / most;
     Judged judged;
@@ -182,7 +181,7 @@ class MaskedPretrainer final : public Learner {
     for (std::size_t i = 0; i < rows; i += stride) {
       firsts.push_back(i * pieces());
       if (static_cast<std::int64_t>(firsts.size()) < options_.batch && i + stride < rows) continue;
-      const MaskedRows some = masked_rows(start_.held_out, std::exchange(firsts, {}),
+      const MaskedRows some = masked_rows(start_.corpus.held_out, std::exchange(firsts, {}),
                                           options_.context, start_.known, options_.rules, rng);
       if (some.places.numel() == 0) continue;  // nothing but what the vocabulary lacks
       const Bfloat16Scope scope(options_.bfloat16);
@@ -219,9 +218,9 @@ class MaskedPretrainer final : public Learner {
         start_.origin.is_null() ? "" : json_string(start_.origin, "licence").value_or("");
     card["base"] = start_.origin;
     card["data"] = {{"file", std::filesystem::path(options_.text).filename().string()},
-                    {"sha256", start_.sha256},
-                    {"train_tokens", start_.train.ids.size()},
-                    {"held_out_tokens", start_.held_out.ids.size()}};
+                    {"sha256", start_.corpus.sha256},
+                    {"train_tokens", start_.corpus.train.size()},
+                    {"held_out_tokens", start_.corpus.held_out.size()}};
     card["validation_loss"] = judged.loss;
     card["validation_accuracy"] = judged.accuracy;
     card["made_ms"] = SystemClock().wall_ms();
@@ -277,19 +276,20 @@ Result<model::WordPiece> characters_of(std::string_view text) {
   return model::WordPiece::make(std::move(pieces), rules);
 }
 
-Result<model::WordPiece> wordpiece_of(const std::string& place) {
-  QIAO_ASSIGN(const auto codec, open_text_codec(place));
+// What was named, or made the tokens, or has the characters of the text.
+Result<model::WordPiece> tokenizer_of(const MaskedOptions& options, const CorpusSource& source) {
+  const std::string* text = source.text();
+  if (options.tokenizer.empty() && text != nullptr) return characters_of(*text);
+  QIAO_ASSIGN(const auto codec, source.codec(options.tokenizer));
   const auto* wordpiece = dynamic_cast<const WordPieceCodec*>(codec.get());
-  if (wordpiece == nullptr) {
-    return invalid_argument("--tokenizer: bert takes WordPiece, and " + place +
-                            " is of another kind");
-  }
-  return wordpiece->tokenizer();
+  if (wordpiece != nullptr) return wordpiece->tokenizer();
+  const std::string& place = options.tokenizer.empty() ? options.text : options.tokenizer;
+  return invalid_argument("bert takes WordPiece, and the tokenizer of " + place +
+                          " is of another kind");
 }
 
-Result<MaskedStart> from_nothing(const MaskedOptions& options, std::string_view text) {
-  QIAO_ASSIGN(model::WordPiece tokenizer,
-              options.tokenizer.empty() ? characters_of(text) : wordpiece_of(options.tokenizer));
+Result<MaskedStart> from_nothing(const MaskedOptions& options, const CorpusSource& source) {
+  QIAO_ASSIGN(model::WordPiece tokenizer, tokenizer_of(options, source));
   EncoderShape shape = options.shape;
   shape.vocabulary = static_cast<std::int64_t>(tokenizer.pieces().size());
   shape.positions = std::max(shape.positions, options.context);
@@ -298,7 +298,7 @@ Result<MaskedStart> from_nothing(const MaskedOptions& options, std::string_view 
   torch::manual_seed(mix_seed(static_cast<std::uint64_t>(options.seed), UINT64_MAX));
   MaskedModel model(shape, options.dropout);
   model->begin_by_chance();
-  return MaskedStart{std::move(tokenizer), shape, model, std::move(known), "", {}, {}, {}};
+  return MaskedStart{std::move(tokenizer), shape, model, std::move(known), {}, {}};
 }
 
 // The head is the base's where it has one, else of chance.
@@ -317,18 +317,20 @@ Result<MaskedStart> from_base(const MaskedOptions& options) {
   for (const auto& [name, tensor] : head_weights_of(model)) head = head && base.weights->has(name);
   if (head) QIAO_TRY(load_weights(head_weights_of(model), *base.weights));
   Json origin = {{"name", base.name}, {"licence", base.licence}, {"sha256", base.sha256}};
-  return MaskedStart{std::move(base.tokenizer), base.shape, model, std::move(known), "", {}, {},
-                     std::move(origin)};
+  return MaskedStart{std::move(base.tokenizer), base.shape, model,
+                     std::move(known),          {},         std::move(origin)};
 }
 
-void split(PieceText all, double held_out, MaskedStart& into) {
-  const auto cut =
-      static_cast<std::ptrdiff_t>((1 - held_out) * static_cast<double>(all.ids.size()));
-  into.held_out.ids.assign(all.ids.begin() + cut, all.ids.end());
-  into.held_out.begins.assign(all.begins.begin() + cut, all.begins.end());
-  all.ids.resize(static_cast<std::size_t>(cut));
-  all.begins.resize(static_cast<std::size_t>(cut));
-  into.train = std::move(all);
+Result<MaskedStart> begin(const MaskedOptions& options) {
+  QIAO_ASSIGN(const CorpusSource source, CorpusSource::open(options.text));
+  QIAO_ASSIGN(MaskedStart start,
+              options.base.empty() ? from_nothing(options, source) : from_base(options));
+  if (start.shape.is_table()) return invalid_argument("--layers: bert has at least one");
+  const char* line_end = source.text() == nullptr ? "" : "\n";
+  QIAO_ASSIGN(start.corpus,
+              source.tokens(WordPieceCodec(start.tokenizer),
+                            {options.text, line_end, options.held_out, options.context}));
+  return start;
 }
 
 }  // namespace
@@ -340,23 +342,12 @@ Result<Json> pretrain_masked(Disk& disk, const MaskedOptions& given, Progress& p
     options.rate = options.base.empty() ? kMaskedRateFromNothing : kMaskedRateFromBase;
   }
   QIAO_TRY(check_options(disk, options));
-  QIAO_ASSIGN(const std::string text, read_gzip_file(options.text, kMaskedTextBytesMax));
-  QIAO_ASSIGN(MaskedStart start,
-              options.base.empty() ? from_nothing(options, text) : from_base(options));
-  if (start.shape.is_table()) return invalid_argument("--layers: bert has at least one");
-  start.sha256 = sha256_hex(text);
-  split(read_pieces(text, start.tokenizer, options.rules.whole_words && options.chinese_words),
-        options.held_out, start);
-  const auto least = static_cast<std::size_t>(options.context);
-  if (start.train.ids.size() < least || start.held_out.ids.size() < least) {
-    return invalid_argument(options.text + " is too short for a context of " +
-                            std::to_string(options.context));
-  }
+  QIAO_ASSIGN(MaskedStart start, begin(options));
   std::int64_t weights = 0;
   for (const auto& [name, tensor] : weights_of(start.model)) weights += tensor.numel();
   progress.note(
       tr(progress.language(), Text::kLearnPretrainPlan,
-         {"bert", std::to_string(weights), std::to_string(start.train.ids.size()),
+         {"bert", std::to_string(weights), std::to_string(start.corpus.train.size()),
           std::to_string(start.shape.vocabulary), std::to_string(at::get_num_threads())}));
   MaskedPretrainer pretrainer(disk, options, progress, stop, ranks, std::move(start));
   return pretrainer.run();

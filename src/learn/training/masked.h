@@ -18,9 +18,9 @@ namespace qiao::learn {
 struct MaskedOptions : StepOptions {  // rate 0: kMaskedRateFromNothing or kMaskedRateFromBase
   MaskedOptions() { batch = 32; }
 
-  std::string text;           // plain text, perhaps gzipped; a line is a document
+  std::string text;           // a file, perhaps gzipped, each line a document; or token files
   std::string base;           // an encoder to go on from (open_base); "": from nothing
-  std::string tokenizer;      // of WordPiece (open_text_codec); "": the text's characters
+  std::string tokenizer;      // of WordPiece (open_text_codec); "": the text's (CorpusSource)
   EncoderShape shape;         // of an encoder from nothing; its vocabulary is the tokenizer's
   std::int64_t context = 64;  // tokens of one row
   std::int64_t at_once = 0;   // rows computed at once, gradients are added up; 0: all
@@ -28,7 +28,6 @@ struct MaskedOptions : StepOptions {  // rate 0: kMaskedRateFromNothing or kMask
   double dropout = 0.1;
   double held_out = 0.1;  // the end of the text, for validation
   MaskRules rules;
-  bool chinese_words = true;  // with whole words: by the dictionary
   bool bfloat16 = true;
 };
 

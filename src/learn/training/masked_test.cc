@@ -3,9 +3,14 @@
 
 #include <gtest/gtest.h>
 
+#include "learn/commands/commands.h"
+#include "learn/corpus/corpus_maker.h"
+#include "learn/data/token_folder.h"
+#include "learn/files/json_file.h"
 #include "learn/models/masked_model.h"
 #include "learn/testing/letters.h"
 #include "learn/testing/training_test.h"
+#include "learn/tokenizers/wordpiece_codec.h"
 #include "learn/training/precision.h"
 
 namespace qiao::learn {
@@ -41,7 +46,7 @@ class MaskedTest : public testing::TrainingTest {
     options.rate = 5e-3;
     options.warmup = 10;
     options.dropout = 0;
-    options.chinese_words = false;
+    options.rules.chinese_words = false;
     options.bfloat16 = false;
     return options;
   }
@@ -49,8 +54,127 @@ class MaskedTest : public testing::TrainingTest {
     return pretrain_masked(disk_, options, progress_, stop_, ranks_);
   }
 
+  // The folder that `train corpus` makes of lines of letters: tokens of the folder `words`, or
+  // texts.
+  std::string corpus(const std::string& out, bool as_tokens) {
+    folder_.write("words/vocab.txt", "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\na\nb\nc\nd\n");
+    Rng rng(1);
+    std::string lines;
+    for (int i = 0; i < 400; ++i) {
+      for (int w = 0; w < 16; ++w) lines += {static_cast<char>('a' + rng.below(4)), ' '};
+      lines += "\n\n";
+    }
+    MakeCorpusOptions options;
+    options.in = {folder_.write("lines.txt", lines)};
+    options.out = folder_ / out;
+    if (as_tokens) options.tokenizer = folder_ / "words";
+    options.rules.records.separator = "\n";
+    options.shard_tokens = 1024;
+    const auto made = make_text_corpus(disk_, options, progress_, stop_);
+    EXPECT_TRUE(made) << made.error().message;
+    return options.out;
+  }
+  // What the command says of `more` words; "" when nothing.
+  std::string refused(const std::vector<std::string>& more) {
+    std::vector<std::string> words = {"--text", folder_ / "none.txt", "--out", folder_ / "out"};
+    words.insert(words.end(), more.begin(), more.end());
+    const Status done = run_pretrain({Language::kEnglish, false, stop_}, words);
+    if (done || done.error().code != Code::kInvalidArgument) return "";
+    return done.error().message;
+  }
+
   Ranks ranks_;
 };
+
+TEST_F(MaskedTest, LearnsFromAFolderOfTokensAndResumes) {
+  MaskedOptions whole = options("unbroken");
+  whole.text = corpus("tokens", true);
+  whole.steps = 40;
+  whole.look_every = 10;
+  const auto card = run(whole);
+  ASSERT_TRUE(card) << card.error().message;
+  EXPECT_EQ((*card)["data"]["sha256"], sha256_file_hex(whole.text + "/index.json").value());
+  EXPECT_EQ(
+      (*card)["data"]["train_tokens"].get<int>() + (*card)["data"]["held_out_tokens"].get<int>(),
+      400 * 17);
+  EXPECT_TRUE(disk_.exists(whole.text + "/tokens-00006.bin"));
+  MaskedOptions broken = whole;
+  broken.out = folder_ / "broken";
+  broken.stop_after = 17;
+  EXPECT_EQ(run(broken).error().code, Code::kCancelled);
+  broken.stop_after = 0;
+  broken.resume = true;
+  const auto resumed = run(broken);
+  ASSERT_TRUE(resumed) << resumed.error().message;
+  EXPECT_EQ((*resumed)["curve"], (*card)["curve"]);
+  EXPECT_EQ(sum("unbroken"), sum("broken"));
+}
+
+TEST_F(MaskedTest, AFolderOfOtherTokensOrOfTextsIsRefused) {
+  MaskedOptions other = options("bundle");
+  const auto said = [&] { return run(other).error(); };
+  other.text = corpus("tokens", true);
+  other.tokenizer = folder_ / "more";
+  folder_.write("more/vocab.txt", "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\na\nb\nc\nd\ne\n");
+  EXPECT_EQ(said().code, Code::kInvalidArgument);
+  EXPECT_NE(said().message.find("another tokenizer than the model's"), std::string::npos);
+  other.tokenizer = folder_ / "cased";  // the same pieces
+  const auto cased = model::WordPiece::make(
+      {"[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "a", "b", "c", "d"}, {false, false});
+  folder_.write("cased/tokenizer.json", model::tokenizer_json(*cased));
+  EXPECT_NE(said().message.find("another tokenizer than the model's"), std::string::npos);
+  other.tokenizer = "";
+  other.text = corpus("texts", false);
+  EXPECT_NE(said().message.find("give `qiao train corpus` a --tokenizer"), std::string::npos);
+}
+
+TEST_F(MaskedTest, ALongLineIsLearntWhole) {
+  constexpr std::int64_t kWords = (std::int64_t{1} << 20) + 1000;
+  std::string line;
+  for (std::int64_t i = 0; i < kWords; ++i) line += i % 3 == 0 ? "a " : "b ";
+  MaskedOptions one = options("bundle");
+  one.text = folder_.write("line.txt", line + "\n \n");
+  one.steps = 1;
+  one.held_out = 0.01;
+  const auto card = run(one);
+  ASSERT_TRUE(card) << card.error().message;
+  const Json& data = (*card)["data"];
+  EXPECT_EQ(data["train_tokens"].get<std::int64_t>() + data["held_out_tokens"].get<std::int64_t>(),
+            kWords + 1);  // [SEP]; none of the blank line
+}
+
+TEST_F(MaskedTest, TheCommandRefusesWhatNothingWouldRead) {
+  for (const char* option : {"--separator", "--write", "--kv-heads"}) {
+    EXPECT_TRUE(refused({"--arch", "bert", option, "2"}).starts_with(option)) << option;
+  }
+  for (const char* option :
+       {"--tokenizer", "--layers", "--width", "--heads", "--kv-heads", "--inner"}) {
+    EXPECT_TRUE(refused({"--base", "none", option, "4"}).starts_with(option)) << option;
+    EXPECT_TRUE(refused({"--base", "none", "--arch", "bert", option, "4"}).starts_with(option))
+        << option;
+  }
+  EXPECT_TRUE(refused({"--mask=0.2"}).starts_with("--mask"));
+  EXPECT_TRUE(refused({"--single-pieces"}).starts_with("--single-pieces"));
+  EXPECT_EQ(refused({"--separator", "2", "--write", "2", "--kv-heads", "2"}), "");
+}
+
+TEST_F(MaskedTest, TheRateRisesForATenthOfFewSteps) {
+  const Status done =
+      run_pretrain({Language::kEnglish, false, stop_}, {"--arch",    "bert",
+                                                        "--text",    folder_ / "text.txt",
+                                                        "--out",     folder_ / "few",
+                                                        "--layers",  "1",
+                                                        "--width",   "16",
+                                                        "--heads",   "2",
+                                                        "--context", "14",
+                                                        "--batch",   "2",
+                                                        "--steps",   "30",
+                                                        "--threads", "1",
+                                                        "--fp32"});
+  ASSERT_TRUE(done) << done.error().message;
+  const Json card = read_json_file(folder_ / "few/card.json").value();
+  EXPECT_EQ(card["options"]["warmup"], 3);
+}
 
 TEST_F(MaskedTest, LearnsToFillTheGapsAndBecomesABase) {
   const auto card = run(options("bundle"));
@@ -139,9 +263,8 @@ TEST(MaskedText, WhatIsHiddenIsNotSeen) {
   const MaskTokens known = mask_tokens(tokenizer).value();
   std::string line;
   for (int i = 0; i < 200; ++i) line += "ac b ";
-  const PieceText text = read_pieces(line, tokenizer, false);
-  ASSERT_EQ(text.ids.size(), 601U);
-  EXPECT_FALSE(text.begins[1]);  // ##c
+  const TokenRow text(WordPieceCodec(tokenizer).encode(line).value());
+  ASSERT_EQ(text.size(), 600U);
   MaskRules rules;
   rules.as_mask = 1;
   rules.as_chance = 0;
@@ -161,6 +284,18 @@ TEST(MaskedText, WhatIsHiddenIsNotSeen) {
   EXPECT_EQ(rows.ids[1][101].item<std::int64_t>(), known.separator);
 }
 
+TEST(MaskedText, ChineseWordsAreFoundAmongPieces) {
+  const auto tokenizer = model::WordPiece::make({"[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "我",
+                                                 "们", "喜", "欢", "北", "京", "a", "b", "##b"},
+                                                {})
+                             .value();
+  const MaskTokens known = mask_tokens(tokenizer).value();
+  const auto ids = WordPieceCodec(tokenizer).encode("我们喜欢北京ab b我们").value();
+  using Begins = std::vector<bool>;
+  EXPECT_EQ(word_begins(ids, known, true), (Begins{1, 0, 1, 0, 1, 0, 1, 0, 1, 1, 0}));
+  EXPECT_EQ(word_begins(ids, known, false), (Begins{1, 1, 1, 1, 1, 1, 1, 0, 1, 1, 1}));
+}
+
 TEST(MaskedText, SharesAreThoseOfThePaper) {
   const auto tokenizer =
       model::WordPiece::make(
@@ -169,7 +304,7 @@ TEST(MaskedText, SharesAreThoseOfThePaper) {
   const MaskTokens known = mask_tokens(tokenizer).value();
   std::string line;
   for (int i = 0; i < 4000; ++i) line += "a ";
-  const PieceText text = read_pieces(line, tokenizer, false);
+  const TokenRow text(WordPieceCodec(tokenizer).encode(line).value());
   Rng rng(1);
   const MaskedRows rows =
       masked_rows(text, std::vector<std::size_t>(20, 0), 1002, known, MaskRules(), rng);

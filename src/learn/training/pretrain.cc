@@ -14,6 +14,7 @@
 #include "learn/files/decoder_gguf.h"
 #include "learn/files/language_bundle.h"
 #include "learn/training/optimiser.h"
+#include "learn/training/option_check.h"
 #include "learn/training/precision.h"
 #include "learn/training/seeds.h"
 
@@ -192,12 +193,15 @@ class Pretrainer final : public Learner {
 };
 
 Status check_options(Disk& disk, const PretrainOptions& options) {
+  QIAO_TRY(check_numbers({{"--rate", options.rate},
+                          {"--weight-decay", options.weight_decay},
+                          {"--dropout", options.dropout, true},
+                          {"--held-out", options.held_out, true},
+                          {"--average", options.average, true}}));
   if (options.batch < 1 || options.at_once < 0 || options.shape.context < 1 || options.steps < 1 ||
-      options.warmup < 0 || options.look_every < 1 || options.patience < 0 || options.rate <= 0 ||
-      options.dropout < 0 || options.dropout >= 1 || options.held_out <= 0 ||
-      options.held_out >= 1 || options.average < 0 || options.average >= 1) {
-    return invalid_argument(
-        "--batch, --steps, --rate, --average, --dropout or --held-out is out of range");
+      options.warmup < 0 || options.look_every < 1 || options.patience < 0 || options.rate == 0 ||
+      options.held_out == 0) {
+    return invalid_argument("--batch, --steps, --rate or --held-out is out of range");
   }
   return RunFolder(disk, options.out).check();
 }

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <cstdlib>
 #include <filesystem>
 
@@ -11,6 +12,7 @@
 #include "learn/files/language_bundle.h"
 #include "learn/testing/training_test.h"
 #include "learn/tokenizers/characters.h"
+#include "learn/training/compare.h"
 
 namespace qiao::learn {
 namespace {
@@ -122,6 +124,71 @@ TEST_F(PretrainTest, ShortTextsAndTakenFoldersAreRefused) {
   EXPECT_NE(run(wrong).error().message.find("too short"), std::string::npos);
   wrong.out = folder_.path();
   EXPECT_EQ(run(wrong).error().code, Code::kAlreadyExists);
+}
+
+TEST_F(PretrainTest, NumbersOutOfRangeAreNamed) {
+  PretrainOptions wrong = options("bundle");
+  wrong.rate = std::nan("");
+  EXPECT_EQ(run(wrong).error().message.find("--rate"), 0U);
+  wrong.rate = 1e-2;
+  wrong.held_out = std::nan("");
+  EXPECT_EQ(run(wrong).error().message.find("--held-out"), 0U);
+}
+
+class CompareTest : public PretrainTest {
+ protected:
+  CompareOptions both(const std::string& out) {
+    CompareOptions wanted;
+    wanted.architectures = {Architecture::kRnn, Architecture::kTransformer};
+    wanted.weights = 3000;
+    wanted.each = options(out);
+    wanted.each.steps = 40;
+    wanted.each.dropout = 0;
+    return wanted;
+  }
+  Result<std::vector<Contestant>> run(const CompareOptions& options) {
+    return compare(disk_, options, progress_, stop_);
+  }
+};
+
+// Stopped in the first model, then in the second.
+TEST_F(CompareTest, AResumedOneEndsAsAnUnbrokenOne) {
+  const auto unbroken = run(both("unbroken"));
+  ASSERT_TRUE(unbroken) << unbroken.error().message;
+  CompareOptions broken = both("broken");
+  broken.each.stop_after = 20;
+  EXPECT_EQ(run(broken).error().code, Code::kCancelled);
+  EXPECT_FALSE(std::filesystem::exists(folder_ / "broken"));
+  broken.each.resume = true;
+  broken.each.stop_after = 10;
+  EXPECT_EQ(run(broken).error().code, Code::kCancelled);
+  EXPECT_FALSE(std::filesystem::exists(folder_ / "broken"));
+  broken.each.stop_after = 0;
+  CompareOptions other = broken;
+  other.each.rate = 2e-2;
+  EXPECT_EQ(run(other).error().code, Code::kPrecondition);
+  const auto table = run(broken);
+  ASSERT_TRUE(table) << table.error().message;
+  EXPECT_EQ(sum("unbroken/rnn"), sum("broken/rnn"));
+  EXPECT_EQ(sum("unbroken/transformer"), sum("broken/transformer"));
+  EXPECT_EQ(read_file(folder_ / "unbroken/curves.csv").value(),
+            read_file(folder_ / "broken/curves.csv").value());
+  ASSERT_EQ(table->size(), 2U);
+  for (std::size_t i = 0; i < table->size(); ++i) {
+    EXPECT_EQ((*table)[i].name, (*unbroken)[i].name);
+    EXPECT_EQ((*table)[i].weights, (*unbroken)[i].weights);
+    EXPECT_EQ((*table)[i].validation_loss, (*unbroken)[i].validation_loss);
+    EXPECT_EQ((*table)[i].precision, "binary32");
+  }
+  EXPECT_FALSE(std::filesystem::exists(folder_ / "broken.partial"));
+  EXPECT_NE(read_file(folder_ / "broken/compare.json")->find("\"precision\""), std::string::npos);
+  EXPECT_EQ(run(broken).error().code, Code::kAlreadyExists);
+}
+
+TEST_F(CompareTest, WithoutAStoppedOneThereIsNothingToGoOnWith) {
+  CompareOptions wanted = both("table");
+  wanted.each.resume = true;
+  EXPECT_EQ(run(wanted).error().code, Code::kNotFound);
 }
 
 TEST(Characters, AreTheCodePointsOfTheText) {

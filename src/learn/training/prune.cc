@@ -20,6 +20,7 @@
 #include "learn/training/decoder_cut.h"
 #include "learn/training/finetuner.h"
 #include "learn/training/importance.h"
+#include "learn/training/option_check.h"
 #include "learn/training/precision.h"
 #include "learn/training/shrink.h"
 #include "learn/training/teacher.h"
@@ -70,6 +71,12 @@ void choose(const Importance& importance, const PruneOptions& options, std::vect
 }
 
 Status check_options(const PruneOptions& options, std::int64_t layers) {
+  QIAO_TRY(check_numbers(
+      {{"--heads", options.heads}, {"--inner", options.inner}, {"--rate", options.rate}}));
+  if (!std::isfinite(options.allow_loss)) return invalid_argument("--allow-loss must be a number");
+  if (options.resume && options.recover == 0) {
+    return invalid_argument("--resume goes on with the training of --recover");
+  }
   if (options.heads <= 0 || options.heads > 1 || options.inner <= 0 || options.inner > 1) {
     return invalid_argument("--heads and --inner are shares: more than 0, at most 1");
   }
@@ -139,7 +146,8 @@ Result<EncoderCut> plan_cut(Bundle& bundle, const PruneOptions& options, const E
   return cut;
 }
 
-// A short training of what is left, taught by what it was. Writes the bundle into `made`.
+// A short training of what is left, taught by what it was. Writes the bundle into `made`. The cut
+// is the same each time: only the training is resumed.
 Status recover(Disk& disk, const PruneOptions& options, Progress& progress,
                const std::atomic<bool>& stop, Bundle& teacher, Bundle pruned, const Exam& exam,
                RowFile data, const RowFile& dev, const std::string& made) {
@@ -155,11 +163,11 @@ Status recover(Disk& disk, const PruneOptions& options, Progress& progress,
   train.smoothing = 0;
   train.r_drop = 0;
   train.bfloat16 = options.bfloat16;
-  QIAO_ASSIGN(const Teacher lessons,
-              Teacher::make(teacher, exam, 0, options.bfloat16 && has_bfloat16(), stop));
+  train.resume = options.resume;
+  const auto lessons = [&] {
+    return Teacher::make(teacher, exam, 0, options.bfloat16 && has_bfloat16(), stop);
+  };
   const Json shrunk = pruned.card["shrunk"];
-  std::error_code ignored;
-  std::filesystem::remove_all(made, ignored);
   Finetuner finetuner(disk, train, progress, stop,
                       {std::move(data),
                        dev,
@@ -167,7 +175,8 @@ Status recover(Disk& disk, const PruneOptions& options, Progress& progress,
                         {"sha256", shrunk["sha256"]},
                         {"licence", json_string(teacher.card, "licence").value_or("")}},
                        std::move(pruned),
-                       &lessons});
+                       lessons,
+                       options_json(options)});
   QIAO_TRY(finetuner.run());
   return add_to_card(disk, made, "shrunk", shrunk);
 }
@@ -187,7 +196,9 @@ Result<Json> prune_bundle(Disk& disk, const PruneOptions& options, Progress& pro
   QIAO_TRY(check_dev(data, data, bundle.labels, progress));
   QIAO_TRY(check_dev(data, dev, bundle.labels, progress));
   QIAO_ASSIGN(const std::string sum, sha256_file_hex(options.bundle + "/model.safetensors"));
-  QIAO_ASSIGN(const std::string made, begin_unmeasured(disk, options.out));
+  const bool trained = options.recover > 0;
+  QIAO_ASSIGN(const std::string made, trained ? free_unmeasured(disk, options.out, options.resume)
+                                              : begin_unmeasured(disk, options.out));
   const Exam exam =
       make_exam(data, bundle.task, bundle.tokenizer, bundle.labels, bundle.tokens_max);
   QIAO_ASSIGN(const EncoderCut cut, plan_cut(bundle, options, exam, stop));
@@ -204,14 +215,14 @@ Result<Json> prune_bundle(Disk& disk, const PruneOptions& options, Progress& pro
                 bundle.int8};
   forget_figures(pruned.card);
   pruned.card["shrunk"] = shrunk_card(options.bundle, sum, "prune", options_json(options));
-  if (options.recover > 0) {
+  if (trained) {
     QIAO_TRY(recover(disk, options, progress, stop, bundle, std::move(pruned), exam,
                      std::move(data), dev, made));
   } else {
     QIAO_TRY(save_bundle(disk, made, pruned));
   }
-  return finish_shrunk(disk, {options.bundle, made, options.out, options.allow_loss}, dev, progress,
-                       stop);
+  return finish_shrunk(disk, {options.bundle, made, options.out, options.allow_loss, trained}, dev,
+                       progress, stop);
 }
 
 Result<DecoderCut> plan_cut(const LanguageBundle& bundle, const PruneOptions& options,

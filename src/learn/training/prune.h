@@ -25,6 +25,7 @@ struct PruneOptions {
   double rate = 1e-4;        // of them
   std::int64_t seed = 1;
   bool bfloat16 = true;
+  bool resume = false;    // the training of `recover`, or the measuring behind it
   double allow_loss = 1;  // points; negative: any
 };
 

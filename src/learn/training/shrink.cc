@@ -8,10 +8,12 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <numeric>
 #include <utility>
 
 #include "base/clock.h"
 #include "base/i18n.h"
+#include "base/random.h"
 #include "learn/evaluation/intervals.h"
 #include "learn/evaluation/served.h"
 #include "learn/evaluation/study.h"
@@ -26,6 +28,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::size_t kWarmTexts = 5;
+constexpr std::uint64_t kAskedSeed = 1;
 
 // Somebody who answers one text after the other.
 struct Candidate {
@@ -184,17 +187,31 @@ void note_shrunk(Progress& progress, const Shrunk& shrunk, const Json& told) {
 
 }  // namespace
 
+std::vector<std::size_t> asked_rows(std::size_t rows) {
+  std::vector<std::size_t> chosen(rows);
+  std::iota(chosen.begin(), chosen.end(), 0);
+  if (rows <= kAskedRowsMax) return chosen;
+  Rng rng(kAskedSeed);
+  for (std::size_t i = 0; i < kAskedRowsMax; ++i) {
+    std::swap(chosen[i], chosen[i + rng.below(rows - i)]);
+  }
+  chosen.resize(kAskedRowsMax);
+  std::sort(chosen.begin(), chosen.end());
+  return chosen;
+}
+
 Result<Json> measure_shrunk(const std::string& before, const std::string& after, const RowFile& dev,
                             const std::atomic<bool>& stop) {
   QIAO_ASSIGN(Candidate first, candidate_of(before));
   QIAO_ASSIGN(Candidate second, candidate_of(after));
-  const std::size_t rows = std::min(dev.rows.size(), kAskedRowsMax);
+  const std::vector<std::size_t> asked = asked_rows(dev.rows.size());
+  const std::size_t rows = asked.size();
   QIAO_ASSIGN(const Task task, task_of_bundle(before));
   for (std::size_t i = 0; i < std::min(rows, kWarmTexts); ++i) {
-    for (const Candidate* one : {&first, &second}) QIAO_TRY(one->ask(dev.rows[i]));
+    for (const Candidate* one : {&first, &second}) QIAO_TRY(one->ask(dev.rows[asked[i]]));
   }
   std::size_t same = 0;
-  for (std::size_t i = 0; i < rows; ++i) {
+  for (const std::size_t i : asked) {
     if (stop.load()) return Error{Code::kCancelled, "stopped while it was measured"};
     QIAO_ASSIGN(const ServedAnswer one, ask(first, dev.rows[i]));
     QIAO_ASSIGN(const ServedAnswer other, ask(second, dev.rows[i]));
@@ -233,11 +250,16 @@ Status pass_gate(Disk& disk, const Shrunk& shrunk, const Json& told, Progress& p
 
 Result<Json> finish_shrunk(Disk& disk, const Shrunk& shrunk, const RowFile& dev, Progress& progress,
                            const std::atomic<bool>& stop) {
-  QIAO_ASSIGN(Json told, measure_shrunk(shrunk.from, shrunk.made, dev, stop));
+  auto told = measure_shrunk(shrunk.from, shrunk.made, dev, stop);
+  if (!told) {
+    Error error = std::move(told.error());
+    if (shrunk.resumes) error.message += "; the same command with --resume measures it again";
+    return error;
+  }
   QIAO_ASSIGN(Json card, read_json_file(shrunk.made + "/card.json"));
-  card["shrunk"]["measured"] = told;
+  card["shrunk"]["measured"] = *told;
   QIAO_TRY(write_card(disk, shrunk.made, std::move(card)));
-  QIAO_TRY(pass_gate(disk, shrunk, told, progress));
+  QIAO_TRY(pass_gate(disk, shrunk, *told, progress));
   return told;
 }
 
@@ -245,13 +267,19 @@ std::string unmeasured(const std::string& out) {
   return beside(out, ".unmeasured");
 }
 
-Result<std::string> begin_unmeasured(Disk& disk, const std::string& out) {
+Result<std::string> free_unmeasured(Disk& disk, const std::string& out, bool resume) {
   if (disk.exists(out)) {
     return Error{Code::kAlreadyExists, out + " is there already: remove it or give another --out"};
   }
   std::string made = unmeasured(out);
+  if (resume && disk.exists(made + "/card.json")) return made;
   std::error_code ignored;
   fs::remove_all(made, ignored);
+  return made;
+}
+
+Result<std::string> begin_unmeasured(Disk& disk, const std::string& out) {
+  QIAO_ASSIGN(std::string made, free_unmeasured(disk, out, false));
   QIAO_TRY(disk.make_directories(made));
   return made;
 }

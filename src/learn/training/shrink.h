@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <string>
+#include <vector>
 
 #include "base/disk.h"
 #include "base/json.h"
@@ -11,7 +12,11 @@
 
 namespace qiao::learn {
 
-inline constexpr std::size_t kAskedRowsMax = 5000;  // of dev, from its beginning
+inline constexpr std::size_t kAskedRowsMax = 5000;  // of dev
+
+// Which of so many rows of dev are asked about, rising: all, or kAskedRowsMax by chance, always the
+// same ones.
+std::vector<std::size_t> asked_rows(std::size_t rows);
 
 // Two bundles of one task and the same labels on `dev`, as the server runs them (llama.cpp; where
 // it is not built in, libtorch), asked in turns, one text at a time:
@@ -26,9 +31,10 @@ Result<Json> measure_shrunk(const std::string& before, const std::string& after,
 // A model that was made smaller, and not named yet.
 struct Shrunk {
   std::string from;
-  std::string made;    // where it stands
-  std::string out;     // what it shall be called
-  double allowed = 1;  // points that it may have lost; negative: any
+  std::string made;      // where it stands
+  std::string out;       // what it shall be called
+  double allowed = 1;    // points that it may have lost; negative: any
+  bool resumes = false;  // the same command with --resume measures it again
 };
 
 // The gate of everything that makes a model smaller: tells people one line of what was measured,
@@ -42,6 +48,9 @@ Result<Json> finish_shrunk(Disk& disk, const Shrunk& shrunk, const RowFile& dev,
 
 // Where a shrunk model stands until it has passed: `out`.unmeasured.
 std::string unmeasured(const std::string& out);
+// The same, free for a training that makes its folder itself: what an earlier one left there goes,
+// but with `resume` one that is finished stays. already_exists when `out` is there.
+Result<std::string> free_unmeasured(Disk& disk, const std::string& out, bool resume);
 // A fresh folder there. already_exists when `out` is there.
 Result<std::string> begin_unmeasured(Disk& disk, const std::string& out);
 

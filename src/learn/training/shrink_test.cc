@@ -2,12 +2,16 @@
 // Models made smaller: what is left, what it answers, and what does not pass the gate.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cmath>
 #include <filesystem>
+#include <functional>
 
 #include "learn/evaluation/served.h"
 #include "learn/files/bundle.h"
 #include "learn/models/encoder_cut.h"
 #include "learn/testing/letters.h"
+#include "learn/testing/stopping_disk.h"
 #include "learn/testing/training_test.h"
 #include "learn/training/importance.h"
 #include "learn/training/prune.h"
@@ -126,6 +130,34 @@ TEST_F(ShrinkTest, ALayerLessRecovers) {
   EXPECT_EQ(bundle.card["shrunk"]["options"]["layers"], 1);
 }
 
+TEST_F(ShrinkTest, AResumedRecoveryEndsAsAnUnbrokenOne) {
+  PruneOptions options = prune_options();
+  options.inner = 0.5;
+  options.recover = 2;
+  options.rate = 3e-3;
+  options.allow_loss = -1;
+  options.out = folder_ / "unbroken";
+  ASSERT_TRUE(run(options));
+  options.out = folder_ / "broken";
+  // The first epoch is the best so far: it is kept, and then the training stops.
+  testing::StoppingDisk stopping("/broken.unmeasured.partial/model.safetensors", stop_);
+  const auto stopped = prune(stopping, options, progress_, stop_);
+  ASSERT_FALSE(stopped);
+  EXPECT_EQ(stopped.error().code, Code::kCancelled);
+  EXPECT_NE(stopped.error().message.find("--resume"), std::string::npos);
+  stop_ = false;
+  options.resume = true;
+  PruneOptions other = options;
+  other.heads = 0.5;
+  EXPECT_EQ(run(other).error().code, Code::kPrecondition);
+  const auto told = run(options);
+  ASSERT_TRUE(told) << told.error().message;
+  EXPECT_EQ(sum("unbroken"), sum("broken"));
+  options.out = folder_ / "plain";
+  options.recover = 0;
+  EXPECT_NE(run(options).error().message.find("--recover"), std::string::npos);
+}
+
 TEST_F(ShrinkTest, WhatDoesNotPassIsNeverUnderItsName) {
   const Json figures = {{"accuracy", 0.9}, {"bytes", 1}, {"p50_ms", 1}};
   const Json told = {{"before", figures}, {"after", figures}, {"lost", 3.5}};
@@ -146,6 +178,8 @@ TEST_F(ShrinkTest, NothingToCutIsTold) {
   PruneOptions options = prune_options();
   options.heads = 1.5;
   EXPECT_EQ(run(options).error().code, Code::kInvalidArgument);
+  options.heads = std::nan("");
+  EXPECT_EQ(run(options).error().message.find("--heads"), 0U);
   EXPECT_FALSE(fs::exists(options.out));
 }
 
@@ -189,6 +223,21 @@ TEST_F(ShrinkTest, PiecesThatStayKeepTheirVectors) {
   EXPECT_NE(smaller.tokenizer.encode("b e", 16).ids, bundle.tokenizer.encode("b e", 16).ids);
   Bundle whole = bundle;
   EXPECT_TRUE(torch::allclose(scores(smaller, "b e"), scores(whole, "b e"), 1e-5, 1e-5));
+}
+
+// Of a long file sorted by label each label is asked about.
+TEST(AskedRows, AreDrawnFromTheWholeFileAlwaysTheSame) {
+  EXPECT_EQ(asked_rows(3), (std::vector<std::size_t>{0, 1, 2}));
+  const auto asked = asked_rows(4 * kAskedRowsMax);
+  EXPECT_EQ(asked.size(), kAskedRowsMax);
+  EXPECT_EQ(asked, asked_rows(4 * kAskedRowsMax));
+  EXPECT_EQ(std::adjacent_find(asked.begin(), asked.end(), std::greater_equal<>()), asked.end());
+  for (std::size_t quarter = 0; quarter < 4; ++quarter) {
+    const auto inside = std::count_if(asked.begin(), asked.end(), [&](std::size_t row) {
+      return row / kAskedRowsMax == quarter;
+    });
+    EXPECT_NEAR(static_cast<double>(inside), kAskedRowsMax / 4, 150);
+  }
 }
 
 TEST(MostImportantOfAll, KeepsSomeOfEachLayerInSteps) {

@@ -40,6 +40,7 @@ struct ConvertHints {
   std::int32_t attention_heads = 0;  // 0: config.json says
   double norm_epsilon = 0;           // 0: config.json says
   int lowercase = -1;                // 1 yes, 0 no, -1: tokenizer.json says
+  bool full = false;                 // every number in binary32
 };
 
 // One model that `qiao model pull` knows. The file models/catalogue.json is compiled in.

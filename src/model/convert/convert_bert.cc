@@ -16,7 +16,8 @@ namespace qiao::model {
 namespace {
 
 constexpr std::int64_t kLayersMax = 128;
-constexpr std::uint32_t kFileTypeHalf = 1;  // GGUF general.file_type: mostly F16
+constexpr std::uint32_t kFileTypeFull = 0;  // GGUF general.file_type: all F32
+constexpr std::uint32_t kFileTypeHalf = 1;  // mostly F16
 constexpr std::uint32_t kFileTypeInt8 = 7;  // mostly Q8_0
 constexpr std::uint32_t kPoolingMean = 1;
 constexpr std::uint32_t kPoolingCls = 2;
@@ -261,13 +262,15 @@ Status convert_bert(const BertFiles& files, const ConvertHints& hints, const std
   set_vocabulary_keys(gguf, vocabulary, shape.types);
   QIAO_ASSIGN(const std::vector<Row> rows,
               plan(*weights, shape, static_cast<std::int64_t>(vocabulary.pieces.size())));
+  if (hints.full) gguf.set("general.file_type", kFileTypeFull);
   for (const Row& row : rows) {
+    const bool half = row.half && !hints.full;
     const bool blocks = row.shape.back() % static_cast<std::int64_t>(kQ8Block) == 0;
-    if (row.half && blocks && weights->is_int8(row.source)) {
+    if (half && blocks && weights->is_int8(row.source)) {
       QIAO_TRY(gguf.add_int8_tensor(row.gguf, row.shape));
       gguf.set("general.file_type", kFileTypeInt8);
     } else {
-      QIAO_TRY(gguf.add_tensor(row.gguf, row.shape, row.half));
+      QIAO_TRY(gguf.add_tensor(row.gguf, row.shape, half));
     }
   }
   return gguf.write(gguf_path, [&](std::size_t i) -> Result<std::vector<float>> {

@@ -20,7 +20,8 @@ struct BertFiles {
 
 // Writes the encoder as a GGUF that llama.cpp runs (architecture "bert"): matrices in binary16,
 // norms, biases and positions in binary32, what the file holds as int8 in Q8_0 with the same
-// numbers, the vocabulary in WPM form, pooling from `hints`.
+// numbers (all of it in binary32 where `hints` says so), the vocabulary in WPM form, pooling from
+// `hints`.
 // The pooler and any head are left out. Every shape is checked against the others first; what
 // llama.cpp's BERT graph cannot express (relative positions, another activation) is
 // `unsupported`. On an Error `gguf_path` may be there, unfinished. Blocks.
