@@ -38,23 +38,23 @@ Arguments without_language(const Arguments& words) {
 
 volatile std::sig_atomic_t child_to_end = 0;
 
-// The child saves its work at Ctrl-C, which reaches both programs, and at SIGTERM, which reaches
-// us alone and is passed on: we wait for its end. SIGTERM is held back until there is a child.
+// The child saves its work at these, so they are passed on and we wait for its end; it may get one
+// twice, from the terminal, too. They are held back until there is a child.
 class SignalsLeftToTheChild {
  public:
-  SignalsLeftToTheChild() : interrupt_(std::signal(SIGINT, SIG_IGN)) {
-    sigset_t terminate;
-    ::sigemptyset(&terminate);
-    ::sigaddset(&terminate, SIGTERM);
-    ::pthread_sigmask(SIG_BLOCK, &terminate, &mask_);
-    terminate_ = std::signal(SIGTERM, [](int signal) {
-      if (child_to_end > 0) ::kill(child_to_end, signal);
-    });
+  SignalsLeftToTheChild() {
+    ::sigemptyset(&passed_on_);
+    for (const int signal : kPassedOn) ::sigaddset(&passed_on_, signal);
+    ::pthread_sigmask(SIG_BLOCK, &passed_on_, &mask_);
+    for (std::size_t i = 0; i < kPassedOn.size(); ++i) {
+      before_[i] = std::signal(kPassedOn[i], [](int signal) {
+        if (child_to_end > 0) ::kill(child_to_end, signal);
+      });
+    }
   }
   ~SignalsLeftToTheChild() {
     child_to_end = 0;
-    std::signal(SIGINT, interrupt_);
-    std::signal(SIGTERM, terminate_);
+    for (std::size_t i = 0; i < kPassedOn.size(); ++i) std::signal(kPassedOn[i], before_[i]);
     ::pthread_sigmask(SIG_SETMASK, &mask_, nullptr);
   }
   SignalsLeftToTheChild(const SignalsLeftToTheChild&) = delete;
@@ -64,12 +64,18 @@ class SignalsLeftToTheChild {
     child_to_end = child;
     ::pthread_sigmask(SIG_SETMASK, &mask_, nullptr);
   }
-  // What was held back before.
-  [[nodiscard]] const sigset_t& mask() const { return mask_; }
+  // The child begins with these as they were for us.
+  void declare(posix_spawnattr_t& how) const {
+    ::posix_spawnattr_setsigdefault(&how, &passed_on_);
+    ::posix_spawnattr_setsigmask(&how, &mask_);
+    ::posix_spawnattr_setflags(&how, POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK);
+  }
 
  private:
-  void (*interrupt_)(int);
-  void (*terminate_)(int) = nullptr;
+  static constexpr std::array kPassedOn = {SIGINT, SIGTERM, SIGHUP};
+
+  std::array<void (*)(int), kPassedOn.size()> before_{};
+  sigset_t passed_on_{};
   sigset_t mask_{};
 };
 
@@ -80,14 +86,8 @@ Result<int> run_program(const Arguments& words) {
   argv.push_back(nullptr);
   SignalsLeftToTheChild signals;
   posix_spawnattr_t how;
-  sigset_t ordinary;
-  ::sigemptyset(&ordinary);
-  ::sigaddset(&ordinary, SIGINT);
-  ::sigaddset(&ordinary, SIGTERM);
   ::posix_spawnattr_init(&how);
-  ::posix_spawnattr_setsigdefault(&how, &ordinary);
-  ::posix_spawnattr_setsigmask(&how, &signals.mask());
-  ::posix_spawnattr_setflags(&how, POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK);
+  signals.declare(how);
   pid_t child = 0;
   const int fault = ::posix_spawnp(&child, argv.front(), nullptr, &how, argv.data(), environ);
   ::posix_spawnattr_destroy(&how);

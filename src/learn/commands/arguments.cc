@@ -22,6 +22,18 @@ Status set_number(T& into, const std::string& name, const std::string& value) {
   return {};
 }
 
+// Whether that word stands for a place that may be a folder.
+bool names_folder(std::string_view value) {
+  return value.find("BUNDLE") != std::string_view::npos ||
+         value.find("DIR") != std::string_view::npos;
+}
+
+// Shells complete a folder's name with a slash, which is no part of it.
+std::string without_slash(std::string place) {
+  while (place.size() > 1 && place.back() == '/') place.pop_back();
+  return place;
+}
+
 // What the help says an option is when it is not given; nothing for 0, which its text explains.
 std::string standard_of(double number) {
   if (!(number > 0)) return "";
@@ -65,7 +77,8 @@ Arguments::Option* Arguments::find(std::string_view name) {
 
 Status Arguments::set(const Option& option, const std::string& value) {
   if (auto* const* text = std::get_if<std::string*>(&option.into)) {
-    **text = value;
+    if (value.empty() && option.needed) return invalid_argument(option.name + " needs a value");
+    **text = names_folder(option.value) ? without_slash(value) : value;
   } else if (auto* const* list = std::get_if<std::vector<std::string>*>(&option.into)) {
     (*list)->push_back(value);
   } else if (auto* const* whole = std::get_if<std::int64_t*>(&option.into)) {

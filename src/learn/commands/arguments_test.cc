@@ -42,6 +42,18 @@ TEST(Arguments, FillTheirVariables) {
   EXPECT_EQ(words.kind, "bpe");
 }
 
+TEST(Arguments, ASlashBehindAFolderIsNoPartOfItsName) {
+  std::string folder;
+  std::string text;
+  Arguments arguments("train thing");
+  arguments.add("--out", "BUNDLE", folder, Text::kLearnOutHelp, true);
+  arguments.add("--separator", "TEXT", text, Text::kLearnSeparatorHelp);
+  ASSERT_TRUE(arguments.parse({"--out", "made//", "--separator", "/"}));
+  EXPECT_EQ(folder, "made");
+  EXPECT_EQ(text, "/");
+  EXPECT_EQ(arguments.parse({"--out="}).error().message, "--out needs a value");
+}
+
 TEST(Arguments, TheHelpTellsWhatAnOptionIsWhenItIsNotGiven) {
   Words words;
   const std::string help = declared(words).help(Language::kEnglish);

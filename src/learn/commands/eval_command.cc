@@ -270,6 +270,11 @@ Status run_eval(const Session& session, const std::vector<std::string>& words) {
   QIAO_TRY(use(options.machine, progress));
   QIAO_ASSIGN(const Json out, is_bundle(disk, options.bundle) ? eval_bundle(options, session)
                                                               : eval_decoder(options, session));
+  if (options.json) {
+    std::cout << dump_json(out) << "\n";
+  } else {
+    print_study(out);
+  }
   if (!options.report.empty()) {
     const Json about = {{"bundle", std::filesystem::path(options.bundle).filename().string()},
                         {"data", std::filesystem::path(options.data).filename().string()},
@@ -281,11 +286,6 @@ Status run_eval(const Session& session, const std::vector<std::string>& words) {
       report = eval_page(out, about, session.language);
     }
     QIAO_TRY(write_file_atomic(disk, options.report, report));
-  }
-  if (options.json) {
-    std::cout << dump_json(out) << "\n";
-  } else {
-    print_study(out);
   }
   return {};
 }

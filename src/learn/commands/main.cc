@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <atomic>
 #include <csignal>
+#include <ctime>
 #include <exception>
 #include <iostream>
 
@@ -18,10 +19,17 @@ namespace qiao::learn {
 namespace {
 
 std::atomic<bool> stop_requested{false};
+std::atomic<std::int64_t> stop_second{0};
 
-// The first Ctrl-C asks the work to save and end; the second ends at once.
+// The first Ctrl-C asks the work to save and end; another one, a second later or more, ends at
+// once. The same one may come twice, from the terminal and from `qiao`.
 void on_signal(int signal) {
-  if (stop_requested.exchange(true)) {
+  constexpr std::int64_t kSameUntil = 1;
+  timespec now{};
+  ::clock_gettime(CLOCK_MONOTONIC, &now);
+  if (!stop_requested.exchange(true)) {
+    stop_second = now.tv_sec;
+  } else if (now.tv_sec - stop_second > kSameUntil) {
     std::signal(signal, SIG_DFL);
     static_cast<void>(std::raise(signal));
   }
@@ -134,7 +142,6 @@ void keep_pages() {
 int main(int argc, char** argv) {
   qiao::learn::restart_with_passive_waiting(argv);
   qiao::learn::keep_pages();
-  std::signal(SIGINT, qiao::learn::on_signal);
-  std::signal(SIGTERM, qiao::learn::on_signal);
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP}) std::signal(signal, qiao::learn::on_signal);
   return qiao::learn::run(argc, argv);
 }

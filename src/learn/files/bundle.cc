@@ -95,6 +95,13 @@ Json json_of(const Labels& labels) {
   return json;
 }
 
+Result<Json> read_config(const std::string& folder) {
+  const std::string path = folder + "/config.json";
+  QIAO_ASSIGN(Json config, read_json_file(path));
+  if (!config.is_object()) return Error{Code::kCorrupt, path + ": an object is wanted"};
+  return config;
+}
+
 }  // namespace
 
 std::string_view name_of(Task task) {
@@ -135,7 +142,7 @@ Status save_bundle(Disk& disk, const std::string& folder, const Bundle& bundle) 
 }
 
 Result<Task> task_of_bundle(const std::string& folder) {
-  QIAO_ASSIGN(const Json config, read_json_file(folder + "/config.json"));
+  QIAO_ASSIGN(const Json config, read_config(folder));
   return parse_task(json_string(config.value("qiao", Json::object()), "task").value_or(""));
 }
 
@@ -144,7 +151,7 @@ Result<Bundle> load_bundle(const std::string& folder) {
   if (!is_bundle(disk, folder)) {
     return not_found(folder + " is no bundle: it has no labels.json");
   }
-  QIAO_ASSIGN(const Json config, read_json_file(folder + "/config.json"));
+  QIAO_ASSIGN(const Json config, read_config(folder));
   const Json own = config.value("qiao", Json::object());
   QIAO_ASSIGN(const Task task, parse_task(json_string(own, "task").value_or("")));
   QIAO_ASSIGN(Labels labels, read_labels(folder + "/labels.json", task));

@@ -136,5 +136,16 @@ TEST(ShapeOfSize, ComesNearTheWantedNumberOfWeights) {
   }
 }
 
+TEST(LanguageShape, AHeadOfOneNumberIsRefused) {
+  LanguageModelShape shape;
+  shape.architecture = Architecture::kTransformer;
+  shape.vocabulary = 10;
+  shape.heads = 4;
+  shape.width = 4;
+  EXPECT_EQ(check_shape(shape).error().code, Code::kInvalidArgument);
+  shape.width = 8;
+  EXPECT_TRUE(check_shape(shape));
+}
+
 }  // namespace
 }  // namespace qiao::learn

@@ -107,6 +107,9 @@ Status check_shape(const LanguageModelShape& shape) {
   if (is_decoder(shape.architecture) && shape.width % shape.heads != 0) {
     return invalid_argument("the width must be a multiple of the heads");
   }
+  if (is_decoder(shape.architecture) && shape.width == shape.heads) {  // llama.cpp would abort
+    return invalid_argument("a head must be at least 2 wide");
+  }
   return is_llama_like(shape.architecture) ? check_llama(shape) : Status();
 }
 

@@ -289,6 +289,10 @@ Result<MadeTokenizer> make_tokenizer(const MakeTokenizerOptions& options, Progre
                                                                 : &make_characters;
   QIAO_ASSIGN(made.codec, make(options, files, progress, stop));
   QIAO_TRY(measure(options, files, made));
+  if (made.tokens == 0) {
+    return invalid_argument("there is no text in " + options.in.front() +
+                            ": look at --format and --field");
+  }
   return made;
 }
 

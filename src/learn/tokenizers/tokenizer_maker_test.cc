@@ -165,6 +165,17 @@ TEST_F(TokenizerTest, BpeGivesEveryTextBack) {
   EXPECT_LT(codec->encode("订单已经发出").value().size(), 12U);
 }
 
+TEST_F(TokenizerTest, WithoutTextThereIsNone) {
+  MakeTokenizerOptions options;
+  options.in = {folder_.write("empty.txt", "")};
+  options.threads = 1;
+  const auto made = make_tokenizer(options, progress_, stop_);
+  ASSERT_FALSE(made);
+  const Error& error = made.error();
+  EXPECT_EQ(error.code, Code::kInvalidArgument);
+  EXPECT_NE(error.message.find("empty.txt"), std::string::npos) << error.message;
+}
+
 TEST_F(TokenizerTest, AnyNumberOfThreadsLearnsTheSame) {
   for (const auto kind : {TokenizerKind::kBpe, TokenizerKind::kUnigram, TokenizerKind::kWordPiece,
                           TokenizerKind::kCharacters}) {

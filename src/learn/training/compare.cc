@@ -100,7 +100,8 @@ Result<LanguageModelShape> shape_of_size(LanguageModelShape shape, std::int64_t 
   const std::int64_t stride = is_llama_like(shape.architecture) ? 2 * shape.heads
                               : is_decoder(shape.architecture)  ? shape.heads
                                                                 : 4;
-  for (std::int64_t width = stride; width <= kWidthMax; width += stride) {
+  const std::int64_t narrowest = is_decoder(shape.architecture) ? 2 * shape.heads : stride;
+  for (std::int64_t width = narrowest; width <= kWidthMax; width += stride) {
     LanguageModelShape tried = shape;
     tried.width = width;
     tried = completed(tried);
@@ -132,6 +133,7 @@ Result<std::vector<Contestant>> compare(Disk& disk, const CompareOptions& option
   std::string out = options.each.out;
   while (out.size() > 1 && out.back() == '/') out.pop_back();
   RunFolder folder(disk, out);
+  if (options.weights < 1) return invalid_argument("--weights must be positive");
   QIAO_TRY(folder.check());
   std::int64_t vocabulary = 0;
   Json identity;

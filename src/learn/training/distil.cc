@@ -153,8 +153,8 @@ Result<Json> distil(Disk& disk, const DistilOptions& options, Progress& progress
   QIAO_TRY(check_options(how));
   QIAO_ASSIGN(RowFile train, read_rows(options.train.train, teacher.task));
   QIAO_ASSIGN(const RowFile dev, read_rows(options.train.dev, teacher.task));
-  QIAO_TRY(check_dev(train, train, teacher.labels, progress));
-  QIAO_TRY(check_dev(train, dev, teacher.labels, progress));
+  QIAO_TRY(check_labels(train, teacher.labels, options.teacher, progress));
+  QIAO_TRY(check_labels(dev, teacher.labels, options.teacher, progress));
   QIAO_ASSIGN(const std::string sum, sha256_file_hex(options.teacher + "/model.safetensors"));
   const std::string name = std::filesystem::path(options.teacher).filename().string();
   progress.note(tr(progress.language(), Text::kLearnPlan,

@@ -25,7 +25,7 @@ namespace {
 constexpr std::int64_t kRunsMax = 100;  // seeds, and folds
 constexpr std::int64_t kContrastMax = 1'000;
 constexpr std::int64_t kTokensMin = 5;  // two texts of one piece
-constexpr double kUnknownDevMax = 0.2;  // share of dev rows with labels train lacks
+constexpr double kUnknownMax = 0.2;     // share of rows with labels that are not known
 
 // The base with a fresh head. Takes the base's tokenizer.
 Result<Bundle> bundle_of(BaseModel& base, const FinetuneOptions& options, Labels labels) {
@@ -60,7 +60,7 @@ struct Place {
 
 Result<Json> train_once(const Place& place, const FinetuneOptions& options, Rows rows) {
   QIAO_ASSIGN(Labels labels, Labels::of_rows(rows.train, options.task));
-  QIAO_TRY(check_dev(rows.train, rows.dev, labels, place.progress));
+  QIAO_TRY(check_labels(rows.dev, labels, rows.train.path, place.progress));
   QIAO_ASSIGN(BaseModel base, open_base(options.base));
   place.progress.note(
       tr(place.progress.language(), Text::kLearnPlan,
@@ -203,14 +203,14 @@ Status check_options(const FinetuneOptions& options) {
   return {};
 }
 
-Status check_dev(const RowFile& train, const RowFile& dev, const Labels& labels,
-                 Progress& progress) {
-  QIAO_TRY(check_heads(dev, labels));
-  const UnknownLabels unknown = find_unknown(dev, labels);
+Status check_labels(const RowFile& rows, const Labels& labels, const std::string& whose,
+                    Progress& progress) {
+  QIAO_TRY(check_heads(rows, labels));
+  const UnknownLabels unknown = find_unknown(rows, labels);
   if (unknown.rows == 0) return {};
-  if (static_cast<double>(unknown.rows) > kUnknownDevMax * static_cast<double>(dev.rows.size())) {
-    return invalid_argument(unknown.first + " is no label of " + train.path + ", and so with " +
-                            std::to_string(unknown.rows) + " rows: do the files belong together?");
+  if (static_cast<double>(unknown.rows) > kUnknownMax * static_cast<double>(rows.rows.size())) {
+    return invalid_argument(unknown.first + " is no label of " + whose + ", and so with " +
+                            std::to_string(unknown.rows) + " rows: do they belong together?");
   }
   progress.note(tr(progress.language(), Text::kLearnUnknownLabel,
                    {unknown.first, std::to_string(unknown.rows)}));

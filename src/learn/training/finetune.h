@@ -64,9 +64,9 @@ Result<Json> finetune(Disk& disk, const FinetuneOptions& options, Progress& prog
 // What any training by these options needs; an Error names the option.
 Status check_options(const FinetuneOptions& options);
 
-// Tells of dev rows whose label train lacks; invalid_argument when they are more than a fifth, or
-// when one has a label for a head that train lacks.
-Status check_dev(const RowFile& train, const RowFile& dev, const Labels& labels,
-                 Progress& progress);
+// Tells of rows whose label is none of those of `whose` (a file or a bundle); invalid_argument when
+// they are more than a fifth, or when one has a label for a head that is not there.
+Status check_labels(const RowFile& rows, const Labels& labels, const std::string& whose,
+                    Progress& progress);
 
 }  // namespace qiao::learn

@@ -193,8 +193,8 @@ Result<Json> prune_bundle(Disk& disk, const PruneOptions& options, Progress& pro
   }
   QIAO_ASSIGN(RowFile data, read_rows(options.data, bundle.task));
   QIAO_ASSIGN(const RowFile dev, read_rows(options.dev, bundle.task));
-  QIAO_TRY(check_dev(data, data, bundle.labels, progress));
-  QIAO_TRY(check_dev(data, dev, bundle.labels, progress));
+  QIAO_TRY(check_labels(data, bundle.labels, options.bundle, progress));
+  QIAO_TRY(check_labels(dev, bundle.labels, options.bundle, progress));
   QIAO_ASSIGN(const std::string sum, sha256_file_hex(options.bundle + "/model.safetensors"));
   const bool trained = options.recover > 0;
   QIAO_ASSIGN(const std::string made, trained ? free_unmeasured(disk, options.out, options.resume)

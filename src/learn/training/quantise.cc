@@ -12,6 +12,8 @@
 #include "learn/evaluation/served_decoder.h"
 #include "learn/files/bundle.h"
 #include "learn/files/decoder_gguf.h"
+#include "learn/files/model_place.h"
+#include "learn/training/finetune.h"
 #include "learn/training/shrink.h"
 #include "model/llama/llama_quantise.h"
 
@@ -31,7 +33,7 @@ Result<Json> quantise_bundle(Disk& disk, const QuantiseOptions& options, Progres
     return Error{Code::kPrecondition, options.bundle + " holds eight-bit numbers already"};
   }
   QIAO_ASSIGN(const RowFile dev, read_rows(options.dev, bundle.task));
-  QIAO_TRY(check_heads(dev, bundle.labels));
+  QIAO_TRY(check_labels(dev, bundle.labels, options.bundle, progress));
   QIAO_ASSIGN(const std::string made, begin_unmeasured(disk, options.out));
   QIAO_ASSIGN(const std::string sum, sha256_file_hex(options.bundle + "/model.safetensors"));
   bundle.int8 = true;
@@ -48,6 +50,12 @@ Result<Json> quantise_decoder(Disk& disk, const QuantiseOptions& options, Progre
   QIAO_TRY(model::check_gguf_numbers(type));
   if (disk.exists(options.out)) {
     return Error{Code::kAlreadyExists, options.out + " is there already"};
+  }
+  QIAO_ASSIGN(const bool encoder, is_encoder(options.bundle));
+  if (encoder) {
+    return Error{Code::kUnsupported, options.bundle +
+                                         " is an encoder without labels: what is lost "
+                                         "is measured on a task's bundle"};
   }
   QIAO_ASSIGN(const std::string from, decoder_file(options.bundle));
   QIAO_ASSIGN(const std::string text, read_gzip_file(options.dev, kDecoderTextBytesMax));

@@ -87,6 +87,21 @@ TEST_F(ShrinkTest, EightBitsAnswerAlikeAndTakeAQuarter) {
   EXPECT_EQ(quantise(disk_, options, progress_, stop_).error().code, Code::kPrecondition);
 }
 
+TEST_F(ShrinkTest, RowsWithLabelsOfAnotherTaskJudgeNothing) {
+  QuantiseOptions options;
+  options.bundle = folder_ / "teacher";
+  options.dev = folder_.write(
+      "other.jsonl", "{\"text\":\"a\",\"label\":\"other\"}\n{\"text\":\"b\",\"label\":\"one\"}\n");
+  options.out = folder_ / "int8";
+  const auto told = quantise(disk_, options, progress_, stop_);
+  ASSERT_FALSE(told);
+  const Error& error = told.error();
+  EXPECT_EQ(error.code, Code::kInvalidArgument);
+  EXPECT_NE(error.message.find("\"other\" is no label of " + options.bundle), std::string::npos)
+      << error.message;
+  EXPECT_FALSE(fs::exists(options.out));
+}
+
 TEST_F(ShrinkTest, PrunedRowsAndColumnsAreGone) {
   PruneOptions options = prune_options();
   options.heads = 0.5;

@@ -62,7 +62,8 @@ Result<TrainState> load_state(const std::string& folder, const Json& identity, A
   auto text = read_file(folder + "/state.json");
   if (!text)
     return not_found("there is no saved training in " + folder + ": begin without --resume");
-  QIAO_ASSIGN(const Json json, parse_json(*text));
+  const Json json = parse_json(*text).value_or(Json());
+  if (!json.is_object()) return Error{Code::kCorrupt, folder + "/state.json is damaged"};
   TrainState state;
   state.identity = json.value("identity", Json::object());
   state.notes = json.value("notes", Json::object());
