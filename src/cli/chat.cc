@@ -11,11 +11,11 @@
 #include "base/i18n.h"
 #include "base/random.h"
 #include "cli/conversation_text.h"
-#include "cli/display_width.h"
 #include "cli/exit_status.h"
 #include "cli/line_reader.h"
 #include "cli/why_text.h"
 #include "client/converse.h"
+#include "text/display_width.h"
 
 namespace qiao::cli {
 namespace {

@@ -2,8 +2,8 @@
 #include "cli/conversation_text.h"
 
 #include "base/i18n.h"
-#include "cli/display_width.h"
 #include "cli/message_text.h"
+#include "text/display_width.h"
 
 namespace qiao::cli {
 namespace {

@@ -3,7 +3,7 @@
 
 #include <ctime>
 
-#include "cli/display_width.h"
+#include "text/display_width.h"
 
 namespace qiao::cli {
 

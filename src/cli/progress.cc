@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <cstdio>
 
-#include "cli/display_width.h"
+#include "text/display_width.h"
 
 namespace qiao::cli {
 namespace {

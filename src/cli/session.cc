@@ -2,8 +2,8 @@
 #include "cli/session.h"
 
 #include "base/i18n.h"
-#include "cli/display_width.h"
 #include "cli/exit_status.h"
+#include "text/display_width.h"
 
 namespace qiao::cli {
 

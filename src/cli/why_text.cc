@@ -8,9 +8,9 @@
 #include <thread>
 
 #include "base/i18n.h"
-#include "cli/display_width.h"
 #include "cli/message_text.h"
 #include "cli/table.h"
+#include "text/display_width.h"
 
 namespace qiao::cli {
 namespace {

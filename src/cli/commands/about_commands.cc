@@ -3,11 +3,11 @@
 #include "base/i18n.h"
 #include "cli/about.h"
 #include "cli/command.h"
-#include "cli/display_width.h"
 #include "cli/exit_status.h"
 #include "cli/table.h"
 #include "server/config.h"
 #include "server/version.h"
+#include "text/display_width.h"
 
 namespace qiao::cli {
 namespace {

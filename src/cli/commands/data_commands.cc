@@ -9,7 +9,6 @@
 #include "base/clock.h"
 #include "base/i18n.h"
 #include "cli/command.h"
-#include "cli/display_width.h"
 #include "cli/exit_status.h"
 #include "cli/interrupts.h"
 #include "cli/line_reader.h"
@@ -18,6 +17,7 @@
 #include "history/check.h"
 #include "log/record.h"
 #include "log/repair.h"
+#include "text/display_width.h"
 
 namespace qiao::cli {
 namespace {

@@ -8,11 +8,11 @@
 #include "base/i18n.h"
 #include "cli/command.h"
 #include "cli/conversation_text.h"
-#include "cli/display_width.h"
 #include "cli/exit_status.h"
 #include "cli/interrupts.h"
 #include "cli/line_reader.h"
 #include "cli/message_text.h"
+#include "text/display_width.h"
 
 namespace qiao::cli {
 namespace {

@@ -4,9 +4,9 @@
 
 #include "base/i18n.h"
 #include "cli/command.h"
-#include "cli/display_width.h"
 #include "cli/doctor.h"
 #include "cli/exit_status.h"
+#include "text/display_width.h"
 
 namespace qiao::cli {
 namespace {

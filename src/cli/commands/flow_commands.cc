@@ -5,12 +5,12 @@
 
 #include "base/i18n.h"
 #include "cli/command.h"
-#include "cli/display_width.h"
 #include "cli/exit_status.h"
 #include "cli/local_models.h"
 #include "cli/table.h"
 #include "flow/config/flow_config.h"
 #include "flow/replay/script.h"
+#include "text/display_width.h"
 #include "understand/confusions.h"
 
 namespace qiao::cli {

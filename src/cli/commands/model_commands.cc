@@ -6,13 +6,13 @@
 #include "base/clock.h"
 #include "base/i18n.h"
 #include "cli/command.h"
-#include "cli/display_width.h"
 #include "cli/exit_status.h"
 #include "cli/interrupts.h"
 #include "cli/progress.h"
 #include "cli/table.h"
 #include "model/bundle/bundle_store.h"
 #include "model/catalogue/catalogue.h"
+#include "text/display_width.h"
 
 namespace qiao::cli {
 namespace {

@@ -5,9 +5,9 @@
 #include "base/i18n.h"
 #include "cli/command.h"
 #include "cli/commands/bundle_place.h"
-#include "cli/display_width.h"
 #include "cli/exit_status.h"
 #include "cli/table.h"
+#include "text/display_width.h"
 
 namespace qiao::cli {
 namespace {

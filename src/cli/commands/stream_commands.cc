@@ -4,11 +4,11 @@
 
 #include "base/i18n.h"
 #include "cli/command.h"
-#include "cli/display_width.h"
 #include "cli/exit_status.h"
 #include "cli/message_text.h"
 #include "cli/table.h"
 #include "message/subject.h"
+#include "text/display_width.h"
 
 namespace qiao::cli {
 namespace {

@@ -2,9 +2,9 @@
 // topic ls, show, set, unset: how topics are kept.
 #include "base/i18n.h"
 #include "cli/command.h"
-#include "cli/display_width.h"
 #include "cli/exit_status.h"
 #include "cli/table.h"
+#include "text/display_width.h"
 
 namespace qiao::cli {
 namespace {

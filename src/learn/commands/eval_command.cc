@@ -11,11 +11,13 @@
 #include "learn/data/gzip_reader.h"
 #include "learn/evaluation/eval_page.h"
 #include "learn/evaluation/eval_picture.h"
+#include "learn/evaluation/figure_name.h"
 #include "learn/evaluation/perplexity.h"
 #include "learn/evaluation/study.h"
 #include "learn/files/decoder_gguf.h"
 #include "learn/training/precision.h"
 #include "model/bundle/text_head.h"
+#include "text/display_width.h"
 
 namespace qiao::learn {
 namespace {
@@ -162,85 +164,114 @@ std::string within(const Json& study, const std::string& name) {
   return text;
 }
 
-void print_value(const std::string& name, const Json& value, const std::string& more) {
-  char line[96];
-  if (value.is_number_float()) {
-    std::snprintf(line, sizeof line, "%-20s %10.4f", name.c_str(), value.get<double>());
-  } else {
-    std::snprintf(line, sizeof line, "%-20s %10s", name.c_str(), dump_json(value).c_str());
-  }
-  std::cout << line << more << "\n";
-}
+constexpr std::size_t kNameColumns = 24;
+constexpr std::size_t kCountColumns = 8;
+constexpr std::size_t kFigureColumns = 12;
 
-void print_classes(const Json& study) {
-  std::printf("\n%8s %9s %9s %9s  label\n", "n", "precision", "recall", "f1");
-  for (const Json& row : study["classes"]) {
-    std::printf("%8lld %9.4f %9.4f %9.4f  %s\n", static_cast<long long>(row["n"]),
-                row["precision"].get<double>(), row["recall"].get<double>(),
-                row["f1"].get<double>(), row["label"].get_ref<const std::string&>().c_str());
-  }
-  if (!study["confused"].empty()) std::printf("\n%8s  expected → given\n", "n");
-  for (const Json& pair : study["confused"]) {
-    std::printf("%8lld  %s → %s\n", static_cast<long long>(pair["n"]),
-                pair["expected"].get_ref<const std::string&>().c_str(),
-                pair["given"].get_ref<const std::string&>().c_str());
-  }
-}
+// Prints what eval measured as tables in one language.
+class StudyPrinter {
+ public:
+  explicit StudyPrinter(Language language) : language_(language) {}
 
-void print_heads(const Json& heads) {
-  std::printf("\n%8s %9s %9s  head\n", "n", "accuracy", "macro_f1");
-  for (const auto& [name, head] : heads.items()) {
-    std::printf("%8lld %9.4f %9.4f  %s\n", static_cast<long long>(head["n"]),
-                head["accuracy"].get<double>(), head["macro_f1"].get<double>(), name.c_str());
+  void print(const Json& study) {
+    for (const auto& [name, value] : study.items()) {
+      if (value.is_number()) value_line(word(name), value, within(study, name));
+    }
+    const Json latency = study.value("latency_ms", Json::object());
+    for (const auto& [name, value] : latency.items()) {
+      value_line(word("latency_ms") + " " + word(name), value, "");
+    }
+    if (study.contains("classes")) classes(study);
+    if (study.contains("heads")) heads(study["heads"]);
+    if (study.contains("slices")) slices(study["slices"], study.contains("rmse"));
+    if (study.contains("against")) against(study["against"]);
+    std::cout << std::flush;
   }
-  for (const auto& [name, head] : heads.items()) {
-    std::printf("\n%s:", name.c_str());
-    print_classes(head);
-  }
-}
 
-void print_slices(const Json& slices) {
-  for (const auto& [kind, rows] : slices.items()) {
-    if (kind == "label") continue;  // the table of labels says it
-    for (const Json& row : rows) {
-      const std::string f1 = row.contains("entity_f1")
-                                 ? "  entity_f1 " + std::to_string(row["entity_f1"].get<double>())
-                                 : "";
-      std::printf("%8lld %9.4f%s  %s %s\n", static_cast<long long>(row["n"]),
-                  row[row.contains("rmse") ? "rmse" : "accuracy"].get<double>(), f1.c_str(),
-                  kind.c_str(), row["name"].get_ref<const std::string&>().c_str());
+ private:
+  [[nodiscard]] std::string word(const std::string& key) const {
+    return figure_name(language_, key);
+  }
+  [[nodiscard]] std::string count_title() const { return pad_left(word("n"), kCountColumns); }
+  [[nodiscard]] std::string title(const char* key) const {
+    return pad_left(word(key), kFigureColumns);
+  }
+  static std::string count(const Json& row) {
+    return pad_left(std::to_string(row["n"].get<std::int64_t>()), kCountColumns);
+  }
+  static std::string figure(const Json& value) {
+    return pad_left(fixed_text(value.get<double>(), 4), kFigureColumns);
+  }
+  static std::string name_in(const Json& row, const char* key) {
+    return one_line(row[key].get_ref<const std::string&>());
+  }
+
+  void value_line(const std::string& name, const Json& value, const std::string& more) {
+    const std::string text = value.is_number_float() ? fixed_text(value.get<double>(), 4)
+                             : value.is_string()     ? one_line(value.get<std::string>())
+                                                     : dump_json(value);
+    std::cout << pad_right(name, kNameColumns) << pad_left(text, kFigureColumns) << more << "\n";
+  }
+
+  void classes(const Json& study) {
+    std::cout << "\n"
+              << count_title() << title("precision") << title("recall") << title("f1") << "  "
+              << word("label") << "\n";
+    for (const Json& row : study["classes"]) {
+      std::cout << count(row) << figure(row["precision"]) << figure(row["recall"])
+                << figure(row["f1"]) << "  " << name_in(row, "label") << "\n";
+    }
+    if (study["confused"].empty()) return;
+    std::cout << "\n"
+              << count_title() << "  " << word("expected") << " → " << word("given") << "\n";
+    for (const Json& pair : study["confused"]) {
+      std::cout << count(pair) << "  " << name_in(pair, "expected") << " → "
+                << name_in(pair, "given") << "\n";
     }
   }
-}
 
-void print_study(const Json& study) {
-  for (const auto& [name, value] : study.items()) {
-    if (value.is_number()) print_value(name, value, within(study, name));
-  }
-  const Json latency = study.value("latency_ms", Json::object());
-  for (const auto& [name, value] : latency.items()) {
-    print_value("latency_ms " + name, value, "");
-  }
-  std::cout << std::flush;
-  if (study.contains("classes")) print_classes(study);
-  if (study.contains("heads")) print_heads(study["heads"]);
-  if (study.contains("slices")) {
-    std::printf("\n%8s %9s  slice\n", "n", study.contains("rmse") ? "rmse" : "accuracy");
-    print_slices(study["slices"]);
-  }
-  if (study.contains("against")) {
-    const Json& against = study["against"];
-    std::printf("\n");
-    std::fflush(stdout);
-    for (const auto& [name, value] : against.items()) {
-      if (!value.is_object()) print_value("against " + name, value, "");
+  void heads(const Json& all) {
+    std::cout << "\n"
+              << count_title() << title("accuracy") << title("macro_f1") << "  " << word("head")
+              << "\n";
+    for (const auto& [name, head] : all.items()) {
+      std::cout << count(head) << figure(head["accuracy"]) << figure(head["macro_f1"]) << "  "
+                << one_line(name) << "\n";
     }
-    for (const auto& [name, value] : against["difference"].items()) {
-      print_value("difference " + name, value, within(against, name));
+    for (const auto& [name, head] : all.items()) {
+      std::cout << "\n" << one_line(name) << ":";
+      classes(head);
     }
   }
-  std::fflush(stdout);
-}
+
+  void slices(const Json& all, bool numbers) {
+    const char* key = numbers ? "rmse" : "accuracy";
+    std::cout << "\n" << count_title() << title(key) << "  " << word("slice") << "\n";
+    for (const auto& [kind, rows] : all.items()) {
+      if (kind == "label") continue;  // the table of labels says it
+      for (const Json& row : rows) {
+        std::cout << count(row) << figure(row[key]) << "  " << word(kind) << " "
+                  << name_in(row, "name");
+        if (row.contains("entity_f1")) {
+          std::cout << "  " << word("entity_f1") << figure(row["entity_f1"]);
+        }
+        std::cout << "\n";
+      }
+    }
+  }
+
+  void against(const Json& other) {
+    std::cout << "\n";
+    for (const auto& [name, value] : other.items()) {
+      if (!value.is_object()) value_line(word("against") + " " + word(name), value, "");
+    }
+    for (const auto& [name, value] : other["difference"].items()) {
+      value_line(word("difference") + " " + word(name), value, within(other, name));
+    }
+  }
+
+  Language language_;
+};
 
 // A report by its name's end: .png, or .html and .htm.
 bool is_picture(const std::string& report) {
@@ -273,7 +304,7 @@ Status run_eval(const Session& session, const std::vector<std::string>& words) {
   if (options.json) {
     std::cout << dump_json(out) << "\n";
   } else {
-    print_study(out);
+    StudyPrinter(session.language).print(out);
   }
   if (!options.report.empty()) {
     const Json about = {{"bundle", std::filesystem::path(options.bundle).filename().string()},

@@ -15,7 +15,8 @@ namespace {
 
 Result<double> open_and_export(Disk& disk, const std::string& out, const std::string& place,
                                GgufNumbers numbers) {
-  QIAO_ASSIGN(const DecoderBase base, open_decoder(place, 0));
+  QIAO_ASSIGN(DecoderBase base, open_decoder(place, 0));
+  base.bundle.card["licence"] = base.licence;
   return export_decoder(disk, out, base.bundle, numbers, base.name);
 }
 

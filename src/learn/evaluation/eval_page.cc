@@ -3,6 +3,7 @@
 
 #include "base/i18n.h"
 #include "learn/evaluation/eval_charts.h"
+#include "learn/evaluation/figure_name.h"
 #include "learn/evaluation/svg.h"
 
 namespace qiao::learn {
@@ -30,7 +31,7 @@ std::string value_row(const std::string& name, const std::string& value,
 }
 
 // The single figures, each with its interval.
-std::string figure_table(const Json& study) {
+std::string figure_table(const Json& study, Language language) {
   std::string out = "<table>\n";
   const Json intervals = study.value("intervals", Json::object());
   for (const auto& [name, value] : study.items()) {
@@ -40,24 +41,25 @@ std::string figure_table(const Json& study) {
       within = short_number((*found)[0].get<double>(), "%.4f") + " – " +
                short_number((*found)[1].get<double>(), "%.4f");
     }
-    out += value_row(name, shown(value), within);
+    out += value_row(figure_name(language, name), shown(value), within);
   }
   const Json latency = study.value("latency_ms", Json::object());
   for (const auto& [name, value] : latency.items()) {
-    out += value_row("latency_ms " + name, shown(value));
+    out += value_row(figure_name(language, "latency_ms") + " " + figure_name(language, name),
+                     shown(value));
   }
   return out + "</table>\n";
 }
 
 // A list of objects with the same keys.
-std::string list_table(const Json& list) {
+std::string list_table(const Json& list, Language language) {
   if (list.empty()) return "";
   std::string out = "<table><tr>";
   const auto side = [](const Json& value) {
     return std::string(value.is_number() ? " class=\"n\"" : "");
   };
   for (const auto& [name, value] : list.front().items()) {
-    out += "<th" + side(value) + ">" + escape(name) + "</th>";
+    out += "<th" + side(value) + ">" + escape(figure_name(language, name)) + "</th>";
   }
   out += "</tr>\n";
   for (const Json& row : list) {
@@ -71,7 +73,7 @@ std::string list_table(const Json& list) {
 }
 
 // The single figures of each head.
-std::string head_table(const Json& heads) {
+std::string head_table(const Json& heads, Language language) {
   Json rows = Json::array();
   for (const auto& [name, head] : heads.items()) {
     rows.push_back({{"head", name}});
@@ -79,17 +81,18 @@ std::string head_table(const Json& heads) {
       if (value.is_number()) rows.back()[figure] = value;
     }
   }
-  return list_table(rows);
+  return list_table(rows, language);
 }
 
-std::string against_table(const Json& against) {
+std::string against_table(const Json& against, Language language) {
   std::string out = "<table>\n";
   for (const auto& [name, value] : against.items()) {
-    if (!value.is_object()) out += value_row(name, shown(value));
+    if (!value.is_object()) out += value_row(figure_name(language, name), shown(value));
   }
   for (const auto& [name, value] : against["difference"].items()) {
     const Json& within = against["intervals"][name];
-    out += value_row("difference of " + name, short_number(value.get<double>(), "%+.4f"),
+    out += value_row(figure_name(language, "difference") + " " + figure_name(language, name),
+                     short_number(value.get<double>(), "%+.4f"),
                      short_number(within[0].get<double>(), "%+.4f") + " – " +
                          short_number(within[1].get<double>(), "%+.4f"));
   }
@@ -107,14 +110,14 @@ std::string eval_page(const Json& study, const Json& about, Language language) {
                     title + "</title><style>" + kStyle + "</style></head><body>\n<h1>" + title +
                     "</h1>\n<p class=\"about\">";
   for (const auto& [name, value] : about.items()) {
-    out += escape(name) + ": " + shown(value) + "<br>";
+    out += escape(figure_name(language, name)) + ": " + shown(value) + "<br>";
   }
-  out += "</p>\n" + heading(language, Text::kLearnPageFigures) + figure_table(study);
+  out += "</p>\n" + heading(language, Text::kLearnPageFigures) + figure_table(study, language);
   if (study.contains("heads")) {
-    out += heading(language, Text::kLearnPageHeads) + head_table(study["heads"]);
+    out += heading(language, Text::kLearnPageHeads) + head_table(study["heads"], language);
   }
   if (study.contains("against")) {
-    out += heading(language, Text::kLearnPageAgainst) + against_table(study["against"]);
+    out += heading(language, Text::kLearnPageAgainst) + against_table(study["against"], language);
   }
   if (study.contains("reliability")) {
     out += heading(language, Text::kLearnPageReliability) +
@@ -122,7 +125,8 @@ std::string eval_page(const Json& study, const Json& about, Language language) {
   }
   if (study.contains("confusion")) {
     out += heading(language, Text::kLearnPageConfusion) +
-           confusion_chart(study["confusion"], language).svg + list_table(study["confused"]);
+           confusion_chart(study["confusion"], language).svg +
+           list_table(study["confused"], language);
   }
   if (study.contains("classes")) {
     out += heading(language, Text::kLearnPageLabels) + label_chart(study["classes"]).svg;
@@ -130,7 +134,8 @@ std::string eval_page(const Json& study, const Json& about, Language language) {
   const Json slices = study.value("slices", Json::object());
   for (const auto& [name, rows] : slices.items()) {
     if (name == "label") continue;  // the labels stand above
-    out += "<h2>" + tr(language, Text::kLearnPageSlices, {name}) + "</h2>\n" + list_table(rows);
+    out += "<h2>" + tr(language, Text::kLearnPageSlices, {figure_name(language, name)}) +
+           "</h2>\n" + list_table(rows, language);
   }
   return out + "</body></html>\n";
 }

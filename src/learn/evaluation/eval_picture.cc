@@ -10,6 +10,7 @@
 
 #include "base/i18n.h"
 #include "learn/evaluation/eval_charts.h"
+#include "learn/evaluation/figure_name.h"
 #include "learn/evaluation/svg.h"
 
 namespace qiao::learn {
@@ -54,7 +55,8 @@ class Column {
 };
 
 // The numbers of `figures`, each with its interval.
-void add_figures(Column& column, const std::string& before, const Json& figures) {
+void add_figures(Column& column, const std::string& before, const Json& figures,
+                 Language language) {
   const Json intervals = figures.value("intervals", Json::object());
   for (const auto& [name, value] : figures.items()) {
     if (!value.is_number()) continue;
@@ -62,7 +64,7 @@ void add_figures(Column& column, const std::string& before, const Json& figures)
     if (const auto found = intervals.find(name); found != intervals.end()) {
       text += "  (" + figure_text((*found)[0]) + " – " + figure_text((*found)[1]) + ")";
     }
-    column.value(before + name, text);
+    column.value(before + figure_name(language, name), text);
   }
 }
 
@@ -90,21 +92,24 @@ Error no_picture(const char* why) {
 Result<std::string> eval_picture(const Json& study, const Json& about, Language language) {
   Column column;
   column.heading(tr(language, Text::kLearnPageTitle), 18);
-  for (const auto& [name, value] : about.items()) column.value(name, figure_text(value));
+  for (const auto& [name, value] : about.items())
+    column.value(figure_name(language, name), figure_text(value));
   column.heading(tr(language, Text::kLearnPageFigures), 14);
-  add_figures(column, "", study);
-  add_figures(column, "latency_ms ", study.value("latency_ms", Json::object()));
+  add_figures(column, "", study, language);
+  add_figures(column, figure_name(language, "latency_ms") + " ",
+              study.value("latency_ms", Json::object()), language);
   if (study.contains("heads")) {
     column.heading(tr(language, Text::kLearnPageHeads), 14);
-    for (const auto& [name, head] : study["heads"].items()) add_figures(column, name + " ", head);
+    for (const auto& [name, head] : study["heads"].items())
+      add_figures(column, name + " ", head, language);
   }
   if (study.contains("against")) {
     const Json& against = study["against"];
     column.heading(tr(language, Text::kLearnPageAgainst), 14);
-    add_figures(column, "", against);
+    add_figures(column, "", against, language);
     Json difference = against["difference"];
     difference["intervals"] = against["intervals"];
-    add_figures(column, "difference of ", difference);
+    add_figures(column, figure_name(language, "difference") + " ", difference, language);
   }
   if (study.contains("reliability")) {
     column.heading(tr(language, Text::kLearnPageReliability), 14);

@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "learn/evaluation/eval_page.h"
+#include "learn/evaluation/figure_name.h"
 #include "learn/evaluation/intervals.h"
 #include "learn/evaluation/perplexity.h"
 #include "learn/testing/chat_letters.h"
@@ -210,6 +211,12 @@ TEST(Perplexity, OfChanceIsTheVocabulary) {
   const Json same = compare_scores(*score, *score, 1);
   EXPECT_EQ(same["difference"]["loss"], 0.0);
   EXPECT_TRUE(comparable(*score, *score));
+}
+
+TEST(FigureName, IsTheKeyInEnglishAndAWordInChinese) {
+  EXPECT_EQ(figure_name(Language::kEnglish, "macro_f1"), "macro_f1");
+  EXPECT_EQ(figure_name(Language::kChinese, "macro_f1"), "宏平均 F1");
+  EXPECT_EQ(figure_name(Language::kChinese, "p99"), "p99");
 }
 
 }  // namespace

@@ -121,9 +121,9 @@ Result<BaseModel> open_gguf(const fs::path& path, std::string name) {
   QIAO_ASSIGN(EncoderShape shape, encoder_shape_of(*file));
   QIAO_ASSIGN(model::WordPiece tokenizer, tokenizer_of_gguf(*file));
   QIAO_ASSIGN(std::string sum, sha256_file_hex(path.string()));
-  std::string licence;
+  std::string licence = file->text("general.license").value_or("");
   if (const auto card = read_json_file((path.parent_path() / "card.json").string())) {
-    licence = json_string(*card, "licence").value_or("");
+    licence = json_string(*card, "licence").value_or(licence);
   }
   return BaseModel{std::move(name),      std::move(licence),
                    std::move(sum),       shape,

@@ -147,7 +147,7 @@ Result<DecoderBase> open_gguf(const std::string& path, std::string name, double 
   QIAO_ASSIGN(std::string sum, sha256_file_hex(path));
   return DecoderBase{{*shape, std::move(codec), std::move(model), {}},
                      std::move(name),
-                     licence_beside(path).value_or(""),
+                     licence_beside(path).value_or(file->text("general.license").value_or("")),
                      std::move(sum)};
 }
 
@@ -193,6 +193,8 @@ Status write_decoder(Disk& disk, const std::string& path, const LanguageBundle& 
   const bool half = numbers == GgufNumbers::kHalf;
   gguf.set("general.name", name);
   gguf.set("general.file_type", half ? kFileTypeHalf : kFileTypeFull);
+  const std::string licence = json_string(bundle.card, "licence").value_or("");
+  if (!licence.empty()) gguf.set("general.license", licence);
   set_shape_keys(gguf, bundle.shape);
   const NamedTensors weights = weights_of(*bundle.model);
   for (const auto& [key, tensor] : weights) {

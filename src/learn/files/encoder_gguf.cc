@@ -30,6 +30,7 @@ Result<double> convert_and_compare(const BaseModel& base, const model::BertFiles
   ConvertHints hints;
   hints.pooling = base.shape.pooling == Pooling::kMean ? "mean" : "cls";
   hints.full = numbers == GgufNumbers::kFull;
+  hints.licence = base.licence;
   QIAO_TRY(model::convert_bert(files, hints, base.name, path, nullptr));
   QIAO_ASSIGN(const ScoreDistance distance, encoder_distance(base, path));
   if (distance.difference <= allowed_difference(base, numbers) * std::max(1.0, distance.greatest)) {

@@ -57,6 +57,7 @@ TEST_F(EncoderExport, InBinary32TheFileHasTheSameTensors) {
   EXPECT_FLOAT_EQ(float(base.shape.epsilon), float(bundle.shape.epsilon));  // GGUF's is binary32
   base.shape.epsilon = bundle.shape.epsilon;
   EXPECT_EQ(dump_json(config_of_shape(base.shape)), dump_json(config_of_shape(bundle.shape)));
+  EXPECT_EQ(base.licence, "MIT");
   EXPECT_EQ(base.tokenizer.pieces(), bundle.tokenizer.pieces());
 }
 

@@ -44,6 +44,9 @@ Status RunFolder::check() const {
 Status RunFolder::begin(bool resume, std::int64_t steps, TrainState& state, AdamW& optimiser,
                         Progress& progress) {
   if (!resume) {
+    if (disk_.exists(partial_ + "/state.json")) {
+      progress.note(tr(progress.language(), Text::kLearnBegunAnew, {partial_}));
+    }
     std::error_code ignored;  // what stays is overwritten file by file
     std::filesystem::remove_all(partial_, ignored);
     return disk_.make_directories(partial_);

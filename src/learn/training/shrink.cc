@@ -14,6 +14,7 @@
 #include "base/clock.h"
 #include "base/i18n.h"
 #include "base/random.h"
+#include "learn/evaluation/figure_name.h"
 #include "learn/evaluation/intervals.h"
 #include "learn/evaluation/served.h"
 #include "learn/evaluation/study.h"
@@ -160,7 +161,7 @@ Json figures(const Candidate& candidate, Task task, std::size_t rows) {
 }
 
 // What the figure that counts is called in figures().
-const char* figure_name(const Json& figures) {
+const char* counted_figure(const Json& figures) {
   for (const char* name : {"entity_f1", "r2"}) {
     if (figures.contains(name)) return name;
   }
@@ -170,7 +171,7 @@ const char* figure_name(const Json& figures) {
 // One line for people about what was measured.
 void note_shrunk(Progress& progress, const Shrunk& shrunk, const Json& told) {
   constexpr double kMebibyte = 1 << 20;
-  const char* name = figure_name(told["before"]);
+  const char* name = counted_figure(told["before"]);
   const auto share = [&](const Json& one) { return percent_text(one[name].get<double>()); };
   const auto mebibytes = [](const Json& one) {
     return fixed_text(one["bytes"].get<double>() / kMebibyte, 1);
@@ -180,9 +181,12 @@ void note_shrunk(Progress& progress, const Shrunk& shrunk, const Json& told) {
   };
   const Json& had = told["before"];
   const Json& has = told["after"];
-  progress.note(tr(progress.language(), Text::kLearnShrunk,
-                   {last_name(shrunk.from), last_name(shrunk.out), share(had), share(has),
-                    mebibytes(had), mebibytes(has), time(had), time(has), name}));
+  const Language language = progress.language();
+  progress.note(
+      tr(language, Text::kLearnShrunk,
+         {last_name(shrunk.from), last_name(shrunk.out), share(had), share(has), mebibytes(had),
+          mebibytes(has), time(had), time(has), figure_name(language, name),
+          tr(language, had.contains("p50_ms") ? Text::kLearnPerText : Text::kLearnPerToken)}));
 }
 
 }  // namespace

@@ -41,6 +41,7 @@ struct ConvertHints {
   double norm_epsilon = 0;           // 0: config.json says
   int lowercase = -1;                // 1 yes, 0 no, -1: tokenizer.json says
   bool full = false;                 // every number in binary32
+  std::string licence = {};          // told in the file; "": none
 };
 
 // One model that `qiao model pull` knows. The file models/catalogue.json is compiled in.

@@ -263,6 +263,7 @@ Status convert_bert(const BertFiles& files, const ConvertHints& hints, const std
   QIAO_ASSIGN(const std::vector<Row> rows,
               plan(*weights, shape, static_cast<std::int64_t>(vocabulary.pieces.size())));
   if (hints.full) gguf.set("general.file_type", kFileTypeFull);
+  if (!hints.licence.empty()) gguf.set("general.license", hints.licence);
   for (const Row& row : rows) {
     const bool half = row.half && !hints.full;
     const bool blocks = row.shape.back() % static_cast<std::int64_t>(kQ8Block) == 0;

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "cli/display_width.h"
+#include "text/display_width.h"
 
 #include <gtest/gtest.h>
 
-namespace qiao::cli {
+namespace qiao {
 namespace {
 
 TEST(DisplayWidth, CountsColumns) {
@@ -47,4 +47,4 @@ TEST(DisplayWidth, ControlsAreTakenOut) {
 }
 
 }  // namespace
-}  // namespace qiao::cli
+}  // namespace qiao

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "cli/display_width.h"
+#include "text/display_width.h"
 
 #include <algorithm>
 
 #include "text/utf8.h"
 
-namespace qiao::cli {
+namespace qiao {
 namespace {
 
 struct Range {
@@ -119,4 +119,4 @@ std::string printable(std::string_view text) {
   return without_controls(text, true);
 }
 
-}  // namespace qiao::cli
+}  // namespace qiao

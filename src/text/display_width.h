@@ -5,7 +5,7 @@
 #include <string>
 #include <string_view>
 
-namespace qiao::cli {
+namespace qiao {
 
 // Columns that `text` takes on a terminal: East Asian wide characters and emoji take two, marks
 // that join the character before them none (Unicode Standard Annex 11).
@@ -24,4 +24,4 @@ std::string one_line(std::string_view text);
 // The same, but lines stay.
 std::string printable(std::string_view text);
 
-}  // namespace qiao::cli
+}  // namespace qiao
