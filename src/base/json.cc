@@ -51,6 +51,13 @@ std::string dump_json(const Json& json, int indent) {
   return json.dump(indent, ' ', false, Json::error_handler_t::replace);
 }
 
+Json error_json(const Error& error) {
+  return Json{{"error",
+               {{"code", name_of(error.code)},
+                {"number", static_cast<int>(error.code)},
+                {"message", error.message}}}};
+}
+
 std::optional<std::string> json_string(const Json& object, std::string_view key) {
   const Json* value = member(object, key);
   if (value == nullptr || !value->is_string()) return std::nullopt;

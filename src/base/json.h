@@ -23,6 +23,9 @@ Result<Json> parse_json(std::string_view text, std::size_t depth_max = kJsonDept
 // One line, UTF-8; bytes that are not UTF-8 become U+FFFD. Never throws.
 std::string dump_json(const Json& json, int indent = -1);
 
+// {"error":{"code","number","message"}}: how every program tells an error where JSON is wanted.
+Json error_json(const Error& error);
+
 // Typed look-ups that never throw: the value of `key`, or nothing when it is absent or of
 // another type.
 std::optional<std::string> json_string(const Json& object, std::string_view key);

@@ -10,10 +10,7 @@ namespace qiao::cli {
 int report(Session& session, const Error& error) {
   Output& err = session.terminal.err;
   if (session.json) {
-    err.line(dump_json(Json{{"error",
-                             {{"code", name_of(error.code)},
-                              {"number", static_cast<int>(error.code)},
-                              {"message", error.message}}}}));
+    err.line(dump_json(error_json(error)));
   } else {
     err.line(err.paint(Style::kBad, session.say(Text::kCliError)) + printable(error.message));
   }

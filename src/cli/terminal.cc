@@ -1,15 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/terminal.h"
 
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <cstdlib>
 
+#include "text/display_width.h"
+
 namespace qiao::cli {
 namespace {
-
-constexpr std::size_t kColumnsWithoutTerminal = 80;
 
 bool colours_wanted(int fd) {
   const char* no_color = std::getenv("NO_COLOR");
@@ -56,10 +55,7 @@ std::string Output::paint(Style style, std::string_view text) const {
 }
 
 std::size_t Output::columns() const {
-  winsize size{};
-  if (is_terminal_ && ::ioctl(::fileno(file_), TIOCGWINSZ, &size) == 0 && size.ws_col > 0)
-    return size.ws_col;
-  return kColumnsWithoutTerminal;
+  return terminal_columns(::fileno(file_));
 }
 
 Terminal::Terminal()

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "text/display_width.h"
 
+#include <sys/ioctl.h>
+
 #include <algorithm>
 
 #include "text/utf8.h"
@@ -88,6 +90,13 @@ std::size_t display_width(std::string_view text) {
   std::size_t width = 0;
   for (std::size_t at = 0; at < text.size();) width += width_of(next_code_point(text, at));
   return width;
+}
+
+std::size_t terminal_columns(int descriptor) {
+  constexpr std::size_t kUntold = 80;
+  winsize size{};
+  const bool told = ::ioctl(descriptor, TIOCGWINSZ, &size) == 0 && size.ws_col > 0;
+  return told ? size.ws_col : kUntold;
 }
 
 std::string pad_right(std::string_view text, std::size_t width) {

@@ -11,6 +11,9 @@ namespace qiao {
 // that join the character before them none (Unicode Standard Annex 11).
 std::size_t display_width(std::string_view text);
 
+// Columns of the terminal behind a file descriptor; of what is none, or does not tell, 80.
+std::size_t terminal_columns(int descriptor);
+
 // `text` followed (or led) by spaces up to `width` columns; longer text stays as it is.
 std::string pad_right(std::string_view text, std::size_t width);
 std::string pad_left(std::string_view text, std::size_t width);

@@ -2,6 +2,7 @@
 #include "learn/commands/arguments.h"
 #include "base/i18n.h"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <cmath>
@@ -28,7 +29,8 @@ bool names_folder(std::string_view value) {
          value.find("DIR") != std::string_view::npos;
 }
 
-// Shells complete a folder's name with a slash, which is no part of it.
+// Shells complete a folder's name with a slash, which is no part of it: OUT.partial stands beside
+// OUT, not in it.
 std::string without_slash(std::string place) {
   while (place.size() > 1 && place.back() == '/') place.pop_back();
   return place;
@@ -73,6 +75,11 @@ Arguments::Option* Arguments::find(std::string_view name) {
     if (option.name == name) return &option;
   }
   return nullptr;
+}
+
+bool Arguments::given(std::string_view name) const {
+  return std::any_of(options_.begin(), options_.end(),
+                     [&](const Option& option) { return option.given && option.name == name; });
 }
 
 Status Arguments::set(const Option& option, const std::string& value) {

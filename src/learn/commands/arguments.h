@@ -30,6 +30,8 @@ class Arguments {
 
   // `--name value`, `--name=value`, `--flag`. Errors (invalid_argument) name the option.
   Status parse(const std::vector<std::string>& arguments);
+  // Whether parse() met that option.
+  [[nodiscard]] bool given(std::string_view name) const;
   [[nodiscard]] bool help_wanted() const { return help_wanted_; }
   [[nodiscard]] std::string help(Language language) const;
 

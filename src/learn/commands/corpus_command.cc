@@ -99,8 +99,6 @@ Status run_corpus(const Session& session, const std::vector<std::string>& words)
     return {};
   }
   QIAO_TRY(read_words(named, options.rules));
-  // OUT.partial stands beside OUT, not in it.
-  while (options.out.size() > 1 && options.out.back() == '/') options.out.pop_back();
   options.rules.records.separator = with_line_ends(options.rules.records.separator);
   options.threads = set_threads(threads);
   SystemDisk disk;

@@ -7,6 +7,7 @@
 #include "learn/commands/commands.h"
 #include "learn/files/decoder_gguf.h"
 #include "learn/files/encoder_gguf.h"
+#include "learn/files/free_place.h"
 #include "learn/files/model_place.h"
 #include "learn/training/threads.h"
 
@@ -37,7 +38,7 @@ Status run_export(const Session& session, const std::vector<std::string>& words)
   }
   set_threads(0);
   SystemDisk disk;
-  if (disk.exists(out)) return Error{Code::kAlreadyExists, out + " is there already"};
+  QIAO_TRY(check_free(disk, out));
   QIAO_ASSIGN(const bool encoder, is_encoder(place));
   const GgufNumbers numbers = full ? GgufNumbers::kFull : GgufNumbers::kHalf;
   QIAO_ASSIGN(const double difference, encoder ? export_encoder(disk, out, place, numbers)

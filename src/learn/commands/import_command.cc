@@ -9,6 +9,7 @@
 #include "learn/files/base_model.h"
 #include "learn/files/decoder_gguf.h"
 #include "learn/files/encoder_bundle.h"
+#include "learn/files/free_place.h"
 #include "learn/files/model_place.h"
 #include "learn/models/masked_model.h"
 #include "learn/training/threads.h"
@@ -76,7 +77,7 @@ Status run_import(const Session& session, const std::vector<std::string>& words)
   }
   set_threads(0);
   SystemDisk disk;
-  if (disk.exists(out)) return Error{Code::kAlreadyExists, out + " is there already"};
+  QIAO_TRY(check_free(disk, out));
   QIAO_ASSIGN(const bool encoder, is_encoder(from));
   const std::string made = out + ".partial";
   QIAO_TRY(model::remove_tree(made));

@@ -44,11 +44,7 @@ int exit_status(Code code) {
 // On standard error, as `qiao` tells its own.
 void tell(const Error& error, bool as_json) {
   if (as_json) {
-    std::cerr << dump_json(Json{{"error",
-                                 {{"code", name_of(error.code)},
-                                  {"number", static_cast<int>(error.code)},
-                                  {"message", error.message}}}})
-              << "\n";
+    std::cerr << dump_json(error_json(error)) << "\n";
   } else {
     std::cerr << "qiao: " << name_of(error.code) << ": " << error.message << "\n";
   }

@@ -43,13 +43,11 @@ constexpr Unread kUnreadWithBase[] = {{"--tokenizer", kFromBase}, {"--layers", k
                                       {"--width", kFromBase},     {"--heads", kFromBase},
                                       {"--kv-heads", kFromBase},  {"--inner", kFromBase}};
 
-Status refuse(std::span<const Unread> unread, const std::vector<std::string>& words) {
+Status refuse(std::span<const Unread> unread, const Arguments& arguments) {
   for (const auto& [option, why] : unread) {
-    const std::string name(option);
-    const bool given = std::any_of(words.begin(), words.end(), [&](const std::string& word) {
-      return word == name || word.starts_with(name + "=");
-    });
-    if (given) return invalid_argument(name + ": " + std::string(why));
+    if (arguments.given(option)) {
+      return invalid_argument(std::string(option) + ": " + std::string(why));
+    }
   }
   return {};
 }
@@ -134,8 +132,8 @@ Status run_pretrain(const Session& session, const std::vector<std::string>& word
   if (!masked) {
     QIAO_ASSIGN(options.shape.architecture, parse_architecture(architecture));
   }
-  QIAO_TRY(refuse(masked ? std::span<const Unread>(kUnreadByBert) : kUnreadByOthers, words));
-  if (!options.base.empty()) QIAO_TRY(refuse(kUnreadWithBase, words));
+  QIAO_TRY(refuse(masked ? std::span<const Unread>(kUnreadByBert) : kUnreadByOthers, arguments));
+  if (!options.base.empty()) QIAO_TRY(refuse(kUnreadWithBase, arguments));
   if (options.batch == 0) options.batch = masked ? kBertBatch : PretrainOptions().batch;
   if (options.dropout < 0) options.dropout = masked ? kBertDropout : PretrainOptions().dropout;
   options.warmup = std::clamp<std::int64_t>(options.steps / kWarmupPart, 1, options.warmup);

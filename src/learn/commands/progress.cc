@@ -3,7 +3,6 @@
 #include "base/i18n.h"
 #include "text/display_width.h"
 
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -17,14 +16,6 @@ namespace {
 constexpr std::int64_t kBarCells = 24;
 constexpr auto kDrawEvery = std::chrono::milliseconds(200);
 constexpr double kKeepLoss = 0.95;  // of the smoothed loss at each step
-
-// Of standard error; a line that is longer would not be cleared.
-std::size_t terminal_columns() {
-  constexpr std::size_t kColumns = 80;
-  winsize size{};
-  const bool told = ::ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 1;
-  return told ? size.ws_col : kColumns;
-}
 
 }  // namespace
 
@@ -101,7 +92,8 @@ void Progress::draw(std::int64_t done, const std::string& told) {
   clear();
   const std::string line =
       what_ + ' ' + bar + ' ' + std::to_string(100 * done / total_) + "% " + told;
-  std::cerr << cut_to_width(line, terminal_columns() - 1) << std::flush;
+  // A longer line would not be cleared.
+  std::cerr << cut_to_width(line, terminal_columns(STDERR_FILENO) - 1) << std::flush;
   drawn_ = true;
 }
 

@@ -7,6 +7,7 @@
 #include "learn/commands/arguments.h"
 #include "learn/commands/commands.h"
 #include "learn/data/token_folder.h"
+#include "learn/files/free_place.h"
 #include "learn/tokenizers/tokenizer_maker.h"
 #include "learn/training/threads.h"
 
@@ -67,11 +68,9 @@ Status run_tokenizer(const Session& session, const std::vector<std::string>& wor
     return invalid_argument("train tokenizer needs either --in (texts) or --from (a file)");
   }
   QIAO_ASSIGN(options.kind, parse_tokenizer_kind(kind));
-  while (out.size() > 1 && out.back() == '/') out.pop_back();  // OUT.partial stands beside it
   options.threads = set_threads(threads);
-  if (SystemDisk().exists(out)) {
-    return Error{Code::kAlreadyExists, out + " is there already: remove it or give another --out"};
-  }
+  SystemDisk disk;
+  QIAO_TRY(check_free(disk, out));
   Progress progress(session.language, session.terminal);
   QIAO_ASSIGN(const MadeTokenizer made, make(options, from, progress, session));
   QIAO_TRY(save_tokenizer(*made.codec, out));

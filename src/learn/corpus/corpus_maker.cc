@@ -14,6 +14,7 @@
 #include "learn/corpus/in_order.h"
 #include "learn/corpus/text_shards.h"
 #include "learn/data/token_folder.h"
+#include "learn/files/free_place.h"
 #include "learn/files/json_file.h"
 #include "learn/training/seeds.h"
 
@@ -450,9 +451,7 @@ Status check_options(Disk& disk, const MakeCorpusOptions& options) {
       options.threads < 1) {
     return invalid_argument("--near, --least, --memory or --shard-tokens is out of range");
   }
-  if (!disk.exists(options.out)) return {};
-  return Error{Code::kAlreadyExists,
-               options.out + " is there already: remove it or give another --out"};
+  return check_free(disk, options.out);
 }
 
 }  // namespace

@@ -8,6 +8,7 @@
 #include "base/disk.h"
 #include "learn/files/gguf_file.h"
 #include "learn/files/json_file.h"
+#include "learn/files/model_card.h"
 #include "learn/files/model_place.h"
 #include "model/convert/convert_onnx.h"
 #include "model/convert/convert_safetensors.h"
@@ -121,10 +122,7 @@ Result<BaseModel> open_gguf(const fs::path& path, std::string name) {
   QIAO_ASSIGN(EncoderShape shape, encoder_shape_of(*file));
   QIAO_ASSIGN(model::WordPiece tokenizer, tokenizer_of_gguf(*file));
   QIAO_ASSIGN(std::string sum, sha256_file_hex(path.string()));
-  std::string licence = file->text("general.license").value_or("");
-  if (const auto card = read_json_file((path.parent_path() / "card.json").string())) {
-    licence = json_string(*card, "licence").value_or(licence);
-  }
+  std::string licence = licence_of(*file, path);
   return BaseModel{std::move(name),      std::move(licence),
                    std::move(sum),       shape,
                    std::move(tokenizer), std::make_unique<GgufWeights>(std::move(file))};
@@ -154,10 +152,7 @@ Result<BaseModel> open_folder(const fs::path& folder, std::string name) {
   QIAO_ASSIGN(auto weights, files.format == kOnnx ? model::open_onnx(files.weights)
                                                   : model::open_safetensors(files.weights));
   QIAO_ASSIGN(std::string sum, sha256_file_hex(files.weights));
-  std::string licence;
-  if (const auto card = read_json_file((folder / "card.json").string())) {
-    licence = json_string(*card, "licence").value_or("");
-  }
+  std::string licence = licence_in(folder.string());
   return BaseModel{std::move(name), std::move(licence),   std::move(sum),
                    shape,           std::move(tokenizer), std::move(weights)};
 }

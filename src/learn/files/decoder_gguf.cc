@@ -130,11 +130,6 @@ Result<LanguageModelShape> decoder_shape_of(const GgufFile& file) {
   return shape;
 }
 
-Result<std::string> licence_beside(const fs::path& file) {
-  QIAO_ASSIGN(const Json card, read_json_file((file.parent_path() / "card.json").string()));
-  return json_string(card, "licence").value_or("");
-}
-
 Result<DecoderBase> open_gguf(const std::string& path, std::string name, double dropout) {
   QIAO_ASSIGN(const std::unique_ptr<GgufFile> file, GgufFile::open(path));
   auto shape = decoder_shape_of(*file);
@@ -147,7 +142,7 @@ Result<DecoderBase> open_gguf(const std::string& path, std::string name, double 
   QIAO_ASSIGN(std::string sum, sha256_file_hex(path));
   return DecoderBase{{*shape, std::move(codec), std::move(model), {}},
                      std::move(name),
-                     licence_beside(path).value_or(file->text("general.license").value_or("")),
+                     licence_of(*file, path),
                      std::move(sum)};
 }
 

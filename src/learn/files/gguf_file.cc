@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "base/disk.h"
+#include "learn/files/model_card.h"
 #include "model/gguf/gguf_values.h"
 
 namespace qiao::learn {
@@ -261,6 +262,11 @@ Result<std::vector<std::string>> GgufFile::texts(const std::string& key) const {
 }
 Result<std::vector<double>> GgufFile::numbers(const std::string& key) const {
   return look_up(number_lists_, key);
+}
+
+std::string licence_of(const GgufFile& file, const std::filesystem::path& path) {
+  const std::string told = licence_in(path.parent_path().string());
+  return told.empty() ? file.text("general.license").value_or("") : told;
 }
 
 }  // namespace qiao::learn

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <map>
 #include <memory>
 #include <string>
@@ -53,5 +54,8 @@ class GgufFile final : public model::WeightFile {
   std::map<std::string, std::vector<double>> number_lists_;
   std::map<std::string, Slice> tensors_;
 };
+
+// What card.json beside `path` says of the file's licence, else the file itself; "": neither.
+std::string licence_of(const GgufFile& file, const std::filesystem::path& path);
 
 }  // namespace qiao::learn

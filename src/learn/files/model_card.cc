@@ -92,6 +92,11 @@ std::string model_card(const Json& card, const std::string& name, Language langu
   return out;
 }
 
+std::string licence_in(const std::string& folder) {
+  const Json card = read_json_file(folder + "/card.json").value_or(Json());
+  return json_string(card, "licence").value_or("");
+}
+
 Status write_card(Disk& disk, const std::string& folder, Json card) {
   card["made_by"] = {{"version", QIAO_VERSION}, {"commit", QIAO_COMMIT}};
   std::string name = std::filesystem::path(folder).filename().string();

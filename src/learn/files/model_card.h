@@ -13,6 +13,9 @@ namespace qiao::learn {
 // licences, how well it does, with what options and seed, by which version. `name`: the bundle's.
 std::string model_card(const Json& card, const std::string& name, Language language);
 
+// What card.json in `folder` says; "" when there is none, or it says nothing.
+std::string licence_in(const std::string& folder);
+
 // Writes card.json, to which it adds which version of Qiao made it, and README.md into `folder`.
 Status write_card(Disk& disk, const std::string& folder, Json card);
 

@@ -1,10 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "learn/training/compare.h"
 
-#include <ATen/Parallel.h>
-
 #include <cstdlib>
-#include <filesystem>
 
 #include "base/digest.h"
 #include "learn/data/token_corpus.h"
@@ -44,40 +41,34 @@ Result<Json> identity_of(const CompareOptions& options, const TextCodec& codec) 
               sha256_file_hex(is_token_folder(each.text) ? index : each.text));
   Json names = Json::array();
   for (const Architecture one : options.architectures) names.push_back(name_of(one));
-  return Json{{"architectures", names},
-              {"weights", options.weights},
-              {"text", sum},
-              {"separator", each.separator},
-              {"tokenizer", fingerprint(codec)},
-              {"shape", to_json(each.shape)},
-              {"batch", each.batch},
-              {"at_once", each.at_once},
-              {"steps", each.steps},
-              {"rate", each.rate},
-              {"average", each.average},
-              {"warmup", each.warmup},
-              {"weight_decay", each.weight_decay},
-              {"dropout", each.dropout},
-              {"held_out", each.held_out},
-              {"seed", each.seed},
-              {"look_every", each.look_every},
-              {"patience", each.patience},
-              {"bfloat16", each.bfloat16 && has_bfloat16()},
-              {"threads", at::get_num_threads()}};
+  Json identity = {{"architectures", names},
+                   {"weights", options.weights},
+                   {"text", sum},
+                   {"separator", each.separator},
+                   {"tokenizer", fingerprint(codec)},
+                   {"shape", to_json(each.shape)},
+                   {"at_once", each.at_once},
+                   {"weight_decay", each.weight_decay},
+                   {"dropout", each.dropout},
+                   {"held_out", each.held_out},
+                   {"bfloat16", each.bfloat16 && has_bfloat16()}};
+  identity.update(identity_of(each));
+  return identity;
 }
 
 // A fresh folder that tells its identity, or the one that a stopped comparison left.
-Status open_comparison(Disk& disk, const std::string& folder, bool resume, const Json& identity) {
+Status open_comparison(Disk& disk, RunFolder& run, bool resume, const Json& identity,
+                       Progress& progress) {
+  const std::string& folder = run.path();
+  const std::string told = folder + kComparisonFile;
   if (!resume) {
-    std::error_code ignored;
-    std::filesystem::remove_all(folder, ignored);
-    QIAO_TRY(disk.make_directories(folder));
-    return write_json_file(disk, folder + kComparisonFile, Json{{"options", identity}});
+    QIAO_TRY(run.begin_anew(kComparisonFile, progress));
+    return write_json_file(disk, told, Json{{"options", identity}});
   }
-  if (!disk.exists(folder + kComparisonFile)) {
+  if (!disk.exists(told)) {
     return not_found("there is no stopped comparison in " + folder + ": begin without --resume");
   }
-  QIAO_ASSIGN(const Json kept, read_json_file(folder + kComparisonFile));
+  QIAO_ASSIGN(const Json kept, read_json_file(told));
   if (kept.contains("options") && kept["options"] == identity) return {};
   return Error{Code::kPrecondition,
                folder + " is of another comparison: remove it, or leave --resume away"};
@@ -130,9 +121,7 @@ Json table_json(const std::vector<Contestant>& table) {
 
 Result<std::vector<Contestant>> compare(Disk& disk, const CompareOptions& options,
                                         Progress& progress, const std::atomic<bool>& stop) {
-  std::string out = options.each.out;
-  while (out.size() > 1 && out.back() == '/') out.pop_back();
-  RunFolder folder(disk, out);
+  RunFolder folder(disk, options.each.out);
   if (options.weights < 1) return invalid_argument("--weights must be positive");
   QIAO_TRY(folder.check());
   std::int64_t vocabulary = 0;
@@ -143,7 +132,7 @@ Result<std::vector<Contestant>> compare(Disk& disk, const CompareOptions& option
     QIAO_ASSIGN(identity, identity_of(options, *codec));
     vocabulary = codec->size();
   }
-  QIAO_TRY(open_comparison(disk, folder.path(), options.each.resume, identity));
+  QIAO_TRY(open_comparison(disk, folder, options.each.resume, identity, progress));
   std::vector<Contestant> table;
   std::vector<Curve> curves;
   for (const Architecture architecture : options.architectures) {

@@ -13,9 +13,7 @@
 #include "base/i18n.h"
 #include "learn/data/token_corpus.h"
 #include "learn/files/base_model.h"
-#include "learn/files/json_file.h"
-#include "learn/files/model_card.h"
-#include "learn/files/tensor_file.h"
+#include "learn/files/encoder_bundle.h"
 #include "learn/models/masked_model.h"
 #include "learn/tokenizers/wordpiece_codec.h"
 #include "learn/training/precision.h"
@@ -198,17 +196,8 @@ class MaskedPretrainer final : public Learner {
   }
 
   Status save(const std::string& folder, const Json& card) {
-    NamedTensors weights = weights_of(start_.model);
-    for (auto& [name, tensor] : weights) {
-      if (!name.starts_with("cls.")) name.insert(0, "bert.");
-    }
-    QIAO_TRY(save_tensors(disk_, folder + "/model.safetensors", weights, {{"format", "pt"}}));
-    Json config = config_of_shape(start_.shape);
-    config["architectures"] = {"BertForMaskedLM"};
-    QIAO_TRY(write_json_file(disk_, folder + "/config.json", config));
-    QIAO_TRY(write_file_atomic(disk_, folder + "/tokenizer.json",
-                               model::tokenizer_json(start_.tokenizer) + "\n"));
-    return write_card(disk_, folder, card);
+    return save_encoder(disk_, folder,
+                        {start_.shape, start_.tokenizer, weights_of(start_.model), card});
   }
 
   Json card(const Judged& judged) {

@@ -12,6 +12,7 @@
 #include "learn/evaluation/served_decoder.h"
 #include "learn/files/bundle.h"
 #include "learn/files/decoder_gguf.h"
+#include "learn/files/free_place.h"
 #include "learn/files/model_place.h"
 #include "learn/training/finetune.h"
 #include "learn/training/shrink.h"
@@ -48,9 +49,7 @@ Result<Json> quantise_decoder(Disk& disk, const QuantiseOptions& options, Progre
                               const std::atomic<bool>& stop) {
   const std::string type = options.type.empty() ? kDecoderType : options.type;
   QIAO_TRY(model::check_gguf_numbers(type));
-  if (disk.exists(options.out)) {
-    return Error{Code::kAlreadyExists, options.out + " is there already"};
-  }
+  QIAO_TRY(check_free(disk, options.out));
   QIAO_ASSIGN(const bool encoder, is_encoder(options.bundle));
   if (encoder) {
     return Error{Code::kUnsupported, options.bundle +

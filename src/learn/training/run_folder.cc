@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/i18n.h"
 #include "learn/evaluation/svg.h"
+#include "learn/files/free_place.h"
 
 namespace qiao::learn {
 namespace {
@@ -37,20 +38,21 @@ RunFolder::RunFolder(Disk& disk, std::string out)
     : disk_(disk), out_(std::move(out)), partial_(out_ + ".partial") {}
 
 Status RunFolder::check() const {
-  if (!disk_.exists(out_)) return {};
-  return Error{Code::kAlreadyExists, out_ + " is there already: remove it or give another --out"};
+  return check_free(disk_, out_);
+}
+
+Status RunFolder::begin_anew(const char* saved, Progress& progress) {
+  if (disk_.exists(partial_ + saved)) {
+    progress.note(tr(progress.language(), Text::kLearnBegunAnew, {partial_}));
+  }
+  std::error_code ignored;  // what stays is overwritten file by file
+  std::filesystem::remove_all(partial_, ignored);
+  return disk_.make_directories(partial_);
 }
 
 Status RunFolder::begin(bool resume, std::int64_t steps, TrainState& state, AdamW& optimiser,
                         Progress& progress) {
-  if (!resume) {
-    if (disk_.exists(partial_ + "/state.json")) {
-      progress.note(tr(progress.language(), Text::kLearnBegunAnew, {partial_}));
-    }
-    std::error_code ignored;  // what stays is overwritten file by file
-    std::filesystem::remove_all(partial_, ignored);
-    return disk_.make_directories(partial_);
-  }
+  if (!resume) return begin_anew("/state.json", progress);
   QIAO_ASSIGN(state, load_state(partial_, state.identity, optimiser));
   curves_ = lines_until(read_file(partial_ + kCurvesFile).value_or(""), state.step);
   progress.note(tr(progress.language(), Text::kLearnResumed,

@@ -22,6 +22,8 @@ class RunFolder {
 
   // already_exists when `out` is there.
   Status check() const;
+  // A new folder. Tells when the file `saved` of an earlier run goes for it.
+  Status begin_anew(const char* saved, Progress& progress);
   // A new folder, or with `resume` the state that an earlier run of the same identity left.
   Status begin(bool resume, std::int64_t steps, TrainState& state, AdamW& optimiser,
                Progress& progress);

@@ -19,6 +19,7 @@
 #include "learn/evaluation/served.h"
 #include "learn/evaluation/study.h"
 #include "learn/files/bundle.h"
+#include "learn/files/free_place.h"
 #include "learn/files/json_file.h"
 #include "learn/files/model_card.h"
 #include "model/bundle/tag_decoder.h"
@@ -127,15 +128,9 @@ Result<ServedAnswer> ask(Candidate& candidate, const Row& row) {
   return answer;
 }
 
-// `out` with another end; a slash behind the name of a folder is no part of it.
-std::string beside(std::string out, const char* end) {
-  while (out.size() > 1 && out.back() == '/') out.pop_back();
-  return out + end;
-}
-
 // What a folder or file is called.
 std::string last_name(const std::string& place) {
-  return fs::path(beside(place, "")).filename().string();
+  return fs::path(place).filename().string();
 }
 
 double mean_of_heads(const Candidate& candidate) {
@@ -242,7 +237,7 @@ Status pass_gate(Disk& disk, const Shrunk& shrunk, const Json& told, Progress& p
   note_shrunk(progress, shrunk, told);
   const double lost = told["lost"].get<double>();
   if (shrunk.allowed < 0 || lost <= shrunk.allowed) return disk.rename(shrunk.made, shrunk.out);
-  const std::string aside = beside(shrunk.out, ".refused");
+  const std::string aside = shrunk.out + ".refused";
   std::error_code ignored;
   fs::remove_all(aside, ignored);
   QIAO_TRY(disk.rename(shrunk.made, aside));
@@ -268,13 +263,11 @@ Result<Json> finish_shrunk(Disk& disk, const Shrunk& shrunk, const RowFile& dev,
 }
 
 std::string unmeasured(const std::string& out) {
-  return beside(out, ".unmeasured");
+  return out + ".unmeasured";
 }
 
 Result<std::string> free_unmeasured(Disk& disk, const std::string& out, bool resume) {
-  if (disk.exists(out)) {
-    return Error{Code::kAlreadyExists, out + " is there already: remove it or give another --out"};
-  }
+  QIAO_TRY(check_free(disk, out));
   std::string made = unmeasured(out);
   if (resume && disk.exists(made + "/card.json")) return made;
   std::error_code ignored;

@@ -57,16 +57,16 @@ Status StepLoop::run(Json identity) {
   return {};
 }
 
+Json identity_of(const StepOptions& options) {
+  return {
+      {"batch", options.batch},           {"steps", options.steps},          {"rate", options.rate},
+      {"average", options.average},       {"warmup", options.warmup},        {"seed", options.seed},
+      {"look_every", options.look_every},  // the best state is that of a look
+      {"patience", options.patience},     {"threads", at::get_num_threads()}};
+}
+
 Status StepLoop::begin(Json identity) {
-  identity["batch"] = options_.batch;
-  identity["steps"] = options_.steps;
-  identity["rate"] = options_.rate;
-  identity["average"] = options_.average;
-  identity["warmup"] = options_.warmup;
-  identity["seed"] = options_.seed;
-  identity["look_every"] = options_.look_every;  // the best state is that of a look
-  identity["patience"] = options_.patience;
-  identity["threads"] = at::get_num_threads();
+  identity.update(identity_of(options_));
   identity["ranks"] = ranks_.count();
   state_.identity = std::move(identity);
   state_.notes = {{"best", -1.0}, {"curve", Json::array()}, {"seconds", 0.0}};

@@ -50,6 +50,9 @@ struct StepOptions {
   bool resume = false;
 };
 
+// What of them, and of the process, must be equal for a saved training to go on.
+Json identity_of(const StepOptions& options);
+
 // The steps of a pre-training: rows of `tokens` each (for the speed), gradients (of all ranks),
 // clipping and AdamW, warm-up and cosine, looks that keep the best state, early stop, saving,
 // stopping and exact resume. With several ranks each does every step; only the first looks, keeps

@@ -58,14 +58,11 @@ int http_status(Code code) {
   return 500;
 }
 
-Json error_json(const Error& error) {
-  Json inner;
-  inner["code"] = name_of(error.code);
-  inner["number"] = static_cast<int>(error.code);
-  inner["message"] = error.message;
-  inner["type"] = openai_type(http_status(error.code));
-  inner["param"] = nullptr;
-  return Json{{"error", std::move(inner)}};
+Json http_error_json(const Error& error) {
+  Json json = error_json(error);
+  json["error"]["type"] = openai_type(http_status(error.code));
+  json["error"]["param"] = nullptr;
+  return json;
 }
 
 void send_json(ResponseWriter& writer, int status, const Json& json, HttpHeaders headers) {
@@ -78,7 +75,7 @@ void send_error(ResponseWriter& writer, const Error& error) {
   if (error.code == Code::kOverloaded || error.code == Code::kUnavailable)
     headers.emplace_back("Retry-After", kRetryAfterSeconds);
   if (error.code == Code::kUnauthenticated) headers.emplace_back("WWW-Authenticate", "Bearer");
-  send_json(writer, http_status(error.code), error_json(error), std::move(headers));
+  send_json(writer, http_status(error.code), http_error_json(error), std::move(headers));
 }
 
 std::function<void(Status)> answer_done(Writer writer) {

@@ -18,7 +18,7 @@ using Writer = std::shared_ptr<ResponseWriter>;
 int http_status(Code code);
 
 // {"error":{"code","number","message","type","param"}}: ours and OpenAI's form in one.
-Json error_json(const Error& error);
+Json http_error_json(const Error& error);
 
 void send_json(ResponseWriter& writer, int status, const Json& json, HttpHeaders headers = {});
 // Adds Retry-After where trying again helps.

@@ -96,7 +96,7 @@ void Router::dispatch(HttpRequest request, Writer writer) const {
   if (!passed) return send_error(*measured, passed.error());
   if (best == nullptr && !allowed.empty()) {
     const Error error = invalid_argument(request.path + " takes " + allowed + ", not " + method);
-    return send_json(*measured, 405, error_json(error), {{"Allow", allowed}});
+    return send_json(*measured, 405, http_error_json(error), {{"Allow", allowed}});
   }
   if (best == nullptr) {
     return send_error(*measured, not_found("there is nothing at " + request.path +

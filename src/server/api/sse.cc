@@ -26,7 +26,7 @@ void begin_sse(ResponseWriter& writer, HttpHeaders headers) {
 
 void end_sse_with(ResponseWriter& writer, const Error& error) {
   // A reader that takes nothing more does not get the event either; the end tells it enough.
-  (void)writer.write(sse_event("error", error_json(error)));
+  (void)writer.write(sse_event("error", http_error_json(error)));
   writer.end();
 }
 

@@ -144,7 +144,7 @@ void ChatAnswer::fail(const Error& error) {
   if (over_) return;
   over_ = true;
   if (!open_) return send_error(*writer_, error);
-  (void)writer_->write(data_line(error_json(error)));
+  (void)writer_->write(data_line(http_error_json(error)));
   writer_->end();
 }
 
