@@ -11,6 +11,27 @@ TEST(ParseJson, KeepsTheOrderOfKeys) {
             R"({"z":1,"a":[true,null,"桥"]})");
 }
 
+TEST(ParseJson, ARepeatedKeyKeepsItsPlaceAndTakesTheLaterValue) {
+  EXPECT_EQ(dump_json(parse_json(R"({"a":1,"b":{"x":1,"x":[]},"a":3,"c":4,"c":5})").value()),
+            R"({"a":3,"b":{"x":[]},"c":5})");
+  std::string many = "{";
+  for (int i = 0; i < 100; ++i)
+    many += "\"" + std::to_string(i % 50) + "\":" + std::to_string(i) + ",";
+  const Json json = parse_json(many + "\"end\":{}}").value();
+  EXPECT_EQ(json.size(), 51U);
+  EXPECT_EQ(json.begin().key(), "0");
+  EXPECT_EQ(json["0"], 50);
+  EXPECT_EQ(json["49"], 99);
+}
+
+// A vocabulary: looking through all keys for each new one would take minutes.
+TEST(ParseJson, ManyKeysTakeNoLongerThanTheyMust) {
+  std::string text = "{\"first\":0";
+  for (int i = 0; i < 200'000; ++i)
+    text += ",\"token" + std::to_string(i) + "\":" + std::to_string(i);
+  EXPECT_EQ(parse_json(text + "}").value().size(), 200'001U);
+}
+
 TEST(ParseJson, FaultsNameTheByte) {
   const auto fault = parse_json("{\"a\": tru}");
   ASSERT_FALSE(fault);
