@@ -135,10 +135,14 @@ TEST_F(Import, ADecodersGgufKeepsItsScores) {
 TEST_F(Import, WhatItCannotTakeIsNamedAndLeavesNothing) {
   EXPECT_EQ(refusal(folder_ / "nowhere").code, Code::kNotFound);
   EXPECT_EQ(refusal(folder_.write("notes.txt", "hello")).code, Code::kInvalidArgument);
-  folder_.write("llama/config.json", R"({"model_type": "llama", "hidden_size": 8})");
+  folder_.write("mistral/config.json", R"({"model_type": "mistral", "hidden_size": 8})");
+  const Error mistral = refusal(folder_ / "mistral");
+  EXPECT_EQ(mistral.code, Code::kUnsupported);
+  EXPECT_NE(mistral.message.find("GGUF"), std::string::npos) << mistral.message;
+  folder_.write("llama/config.json", R"({"model_type": "llama", "vocab_size": 8})");
   const Error llama = refusal(folder_ / "llama");
-  EXPECT_EQ(llama.code, Code::kUnsupported);
-  EXPECT_NE(llama.message.find("GGUF"), std::string::npos) << llama.message;
+  EXPECT_EQ(llama.code, Code::kCorrupt);
+  EXPECT_NE(llama.message.find("num_hidden_layers"), std::string::npos) << llama.message;
   EncoderBundle torn = testing::chance_encoder();
   torn.weights.erase(torn.weights.begin() + 9);
   const std::string name = testing::chance_encoder().weights[9].first;

@@ -7,8 +7,10 @@
 #include <utility>
 
 #include "base/digest.h"
+#include "learn/files/decoder_folder.h"
 #include "learn/files/gguf_file.h"
 #include "learn/files/json_file.h"
+#include "learn/files/model_card.h"
 #include "learn/files/model_place.h"
 #include "model/llama/llama_scores.h"
 
@@ -210,16 +212,16 @@ Result<std::string> decoder_file(const std::string& place) {
   std::error_code fault;
   if (fs::is_directory(path, fault)) path /= "model.gguf";
   if (fs::exists(path, fault)) return path.string();
-  return not_found(place + " is no decoder: it has no model.gguf (`qiao export` writes one)");
+  return not_found(place +
+                   " has no model.gguf of a decoder: `qiao export` writes one, `qiao import` a "
+                   "folder with one");
 }
 
 std::uint64_t model_bytes(const std::string& place) {
   fs::path path = find_model(place).value_or(place);
   std::error_code fault;
-  if (fs::is_directory(path, fault)) {
-    const bool ours = fs::exists(path / "config.json", fault);
-    path /= ours ? "model.safetensors" : "model.gguf";
-  }
+  if (fs::exists(path / "config.json", fault)) return weights_bytes(path);
+  if (fs::is_directory(path, fault)) path /= "model.gguf";
   const std::uintmax_t bytes = fs::file_size(path, fault);
   return fault ? 0 : bytes;
 }
@@ -234,10 +236,12 @@ Result<DecoderBase> open_decoder(const std::string& place, double dropout) {
   const std::string name = fs::weakly_canonical(folder).filename().string();
   if (folder.extension() == ".gguf") return open_gguf(folder.string(), name, dropout);
   if (fs::exists(folder / "config.json")) {
-    QIAO_ASSIGN(LanguageBundle bundle, load_language_bundle(folder.string(), dropout));
-    QIAO_ASSIGN(std::string sum, sha256_file_hex((folder / "model.safetensors").string()));
-    std::string licence = json_string(bundle.card, "licence").value_or("");
-    return DecoderBase{std::move(bundle), name, std::move(licence), std::move(sum)};
+    QIAO_ASSIGN(const Json config, read_json_file((folder / "config.json").string()));
+    const bool ours = config.contains("architecture");
+    QIAO_ASSIGN(LanguageBundle bundle, ours ? load_language_bundle(folder.string(), dropout)
+                                            : load_decoder_folder(folder, dropout));
+    QIAO_ASSIGN(std::string sum, sha256_file_hex(weights_file(folder).string()));
+    return DecoderBase{std::move(bundle), name, licence_in(folder.string()), std::move(sum)};
   }
   if (fs::exists(folder / "model.gguf")) {
     return open_gguf((folder / "model.gguf").string(), name, dropout);

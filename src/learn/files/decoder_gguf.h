@@ -13,13 +13,13 @@ struct DecoderBase {
   LanguageBundle bundle;
   std::string name;
   std::string licence;  // "" when nothing says it
-  std::string sha256;   // of the file with the weights
+  std::string sha256;   // of the file with the weights, or with the list of their parts
 };
 
-// `place`: the name of a model that `qiao model pull` got, a folder of one, a GGUF file, or a
-// bundle of ours. A GGUF's architecture is gpt2, llama or qwen2, its numbers of any kind ggml
-// reads; what our modules do not compute (scaled positions, another width of a head, biases that
-// the architecture has not) is `unsupported`.
+// `place`: the name of a model that `qiao model pull` got, a folder of one, a GGUF file, a folder
+// in Hugging Face's form (decoder_folder.h), or a bundle of ours. A GGUF's architecture is gpt2,
+// llama or qwen2, its numbers of any kind ggml reads; what our modules do not compute (scaled
+// positions, another width of a head, biases that the architecture has not) is `unsupported`.
 Result<DecoderBase> open_decoder(const std::string& place, double dropout);
 
 // The GGUF file of the decoder at `place`; not_found when it has none.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "learn/files/model_place.h"
 
+#include "learn/files/decoder_folder.h"
 #include "learn/files/gguf_file.h"
 #include "learn/files/json_file.h"
 #include "model/catalogue/catalogue.h"
@@ -23,7 +24,7 @@ Result<bool> is_encoder(const std::string& place) {
   std::error_code fault;
   if (fs::exists(path / "config.json", fault)) {
     QIAO_ASSIGN(const Json config, read_json_file((path / "config.json").string()));
-    return !config.contains("architecture");  // as our decoders say it
+    return !config.contains("architecture") && !is_decoder_config(config);  // ours, theirs
   }
   const bool folder = fs::is_directory(path, fault);
   const fs::path gguf = folder ? path / "model.gguf" : path;

@@ -74,8 +74,8 @@ Result<EncoderShape> shape_of_config(const Json& config) {
       json_string(config, "position_embedding_type").value_or("absolute") != "absolute") {
     return Error{
         Code::kUnsupported,
-        "config.json: only BERT with absolute positions and GELU can be trained; a decoder "
-        "is read from its GGUF file"};
+        "config.json: of encoders only BERT with absolute positions and GELU can be trained, of "
+        "decoders gpt2, llama and qwen2 (also from a GGUF file)"};
   }
   EncoderShape shape;
   for (const auto& [name, field] : kFields) {

@@ -8,6 +8,7 @@
 #include "base/json.h"
 #include "learn/files/json_file.h"
 #include "learn/tokenizers/bpe_codec.h"
+#include "learn/tokenizers/bpe_keys.h"
 #include "learn/tokenizers/unigram_codec.h"
 #include "learn/tokenizers/wordpiece_codec.h"
 #include "model/catalogue/catalogue.h"
@@ -78,7 +79,13 @@ Status CharacterCodec::describe(model::GgufWriter& gguf) const {
 
 Result<std::shared_ptr<const GgufCodec>> GgufCodec::open(const std::string& path) {
   QIAO_ASSIGN(auto tokens, model::TokenCodec::open(path));
-  return std::shared_ptr<const GgufCodec>(new GgufCodec(path, std::move(tokens)));
+  return std::shared_ptr<const GgufCodec>(new GgufCodec(path, nullptr, std::move(tokens)));
+}
+
+Result<std::shared_ptr<const GgufCodec>> GgufCodec::of_keys(
+    std::shared_ptr<const model::GgufWriter> keys, const std::string& name) {
+  QIAO_ASSIGN(auto tokens, model::TokenCodec::of_bytes(keys->head(), name));
+  return std::shared_ptr<const GgufCodec>(new GgufCodec(name, std::move(keys), std::move(tokens)));
 }
 
 Result<std::vector<std::int64_t>> GgufCodec::encode(std::string_view text) const {
@@ -110,7 +117,9 @@ Status GgufCodec::save(Disk& disk, const std::string& folder) const {
 }
 
 Status GgufCodec::describe(model::GgufWriter& gguf) const {
-  return gguf.copy_keys(path_);
+  if (keys_ == nullptr) return gguf.copy_keys(path_);
+  gguf.copy_keys(*keys_);
+  return {};
 }
 
 Result<std::shared_ptr<const TextCodec>> load_text_codec(const std::string& folder) {
@@ -140,6 +149,7 @@ Result<std::shared_ptr<const TextCodec>> read_text_codec(const std::string& path
     const Json model = json.value("model", Json::object());
     if (json_string(model, "type").value_or("") != "WordPiece") {
       auto bpe = BpeCodec::of_json(json);
+      if (!bpe && bpe.error().code == Code::kUnsupported) return read_bpe_codec(path, json);
       if (!bpe) return std::move(bpe.error()).with(path);
       return std::shared_ptr<const TextCodec>(std::move(*bpe));
     }

@@ -58,6 +58,9 @@ class GgufCodec final : public TextCodec {
  public:
   // `path` must stay where it is.
   static Result<std::shared_ptr<const GgufCodec>> open(const std::string& path);
+  // Of the keys that such a file would hold; `name` is what an Error calls it.
+  static Result<std::shared_ptr<const GgufCodec>> of_keys(
+      std::shared_ptr<const model::GgufWriter> keys, const std::string& name);
 
   [[nodiscard]] std::int64_t size() const override { return tokens_->size(); }
   [[nodiscard]] std::int64_t end() const override { return tokens_->end(); }
@@ -68,15 +71,17 @@ class GgufCodec final : public TextCodec {
   [[nodiscard]] const model::TokenCodec& tokens() const { return *tokens_; }
 
  private:
-  GgufCodec(std::string path, std::shared_ptr<const model::TokenCodec> tokens)
-      : path_(std::move(path)), tokens_(std::move(tokens)) {}
+  GgufCodec(std::string path, std::shared_ptr<const model::GgufWriter> keys,
+            std::shared_ptr<const model::TokenCodec> tokens)
+      : path_(std::move(path)), keys_(std::move(keys)), tokens_(std::move(tokens)) {}
   std::string path_;
+  std::shared_ptr<const model::GgufWriter> keys_;  // null: they are in the file
   std::shared_ptr<const model::TokenCodec> tokens_;
 };
 
 Result<std::shared_ptr<const TextCodec>> load_text_codec(const std::string& folder);
-// Of a file of another program: tokenizer.json (byte-level BPE or WordPiece), vocab.txt, or a
-// .model of SentencePiece.
+// Of a file of another program: tokenizer.json (WordPiece, or byte-level BPE: GPT-2's, and by
+// read_bpe_codec() those of SmolLM, Llama 3 and Qwen2), vocab.txt, or a .model of SentencePiece.
 Result<std::shared_ptr<const TextCodec>> read_text_codec(const std::string& path);
 // The codec of a place that a person names: a folder of load_text_codec(), a GGUF file, a file
 // of read_text_codec(), or an installed model.

@@ -82,6 +82,10 @@ Status GgufWriter::copy_keys(const std::string& path) {
   return {};
 }
 
+void GgufWriter::copy_keys(const GgufWriter& other) {
+  gguf_set_kv(impl_->gguf.get(), other.impl_->gguf.get());
+}
+
 Status GgufWriter::add_tensor(const std::string& name, const std::vector<std::int64_t>& shape,
                               bool half) {
   return add(name, shape, half ? Numbers::kHalf : Numbers::kFull);
@@ -114,10 +118,15 @@ Status GgufWriter::add(const std::string& name, const std::vector<std::int64_t>&
   return {};
 }
 
+std::string GgufWriter::head() const {
+  std::string meta(gguf_get_meta_size(impl_->gguf.get()), '\0');
+  gguf_get_meta_data(impl_->gguf.get(), meta.data());
+  return meta;
+}
+
 Status GgufWriter::write(const std::string& path, const Values& values) {
   gguf_context* gguf = impl_->gguf.get();
-  std::string meta(gguf_get_meta_size(gguf), '\0');
-  gguf_get_meta_data(gguf, meta.data());
+  const std::string meta = head();
 
   SystemDisk disk;
   QIAO_ASSIGN(std::unique_ptr<DiskFile> file, disk.open(path, OpenMode::kCreateNew));

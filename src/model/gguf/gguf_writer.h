@@ -37,6 +37,8 @@ class GgufWriter {
   // Takes over all keys of the GGUF file `path` (its tensors are left alone); a key set later
   // replaces its like.
   Status copy_keys(const std::string& path);
+  // The same of another writer.
+  void copy_keys(const GgufWriter& other);
 
   // `shape` as PyTorch has it, outermost first, one or two sides. `half`: binary16, else binary32.
   // Requires: a name not given before, of fewer than 64 bytes; positive sides.
@@ -45,6 +47,9 @@ class GgufWriter {
   // Eight-bit numbers with one scale a row (Q8_0; see int8_rows.h). Requires also: two sides, rows
   // of a multiple of kQ8Block values.
   Status add_int8_tensor(const std::string& name, const std::vector<std::int64_t>& shape);
+
+  // What such a file begins with: without tensors all of it.
+  [[nodiscard]] std::string head() const;
 
   // Creates `path` (which must not exist). On an Error the file may be there, unfinished.
   Status write(const std::string& path, const Values& values);

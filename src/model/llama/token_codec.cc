@@ -1,6 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "model/llama/token_codec.h"
 
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
 #include <utility>
 
 #include "model/llama/chat_template.h"
@@ -27,6 +32,24 @@ Status check_turns(std::span<const ChatTurn> turns) {
   return answers ? Status() : invalid_argument("no turn is the assistant's");
 }
 
+// A file that has no name anywhere, so that none is left, however the process ends.
+Result<int> nameless_file(std::string_view bytes) {
+  const int fd = ::memfd_create("qiao-tokenizer", MFD_CLOEXEC);
+  if (fd < 0) return unavailable(std::string("no memory file: ") + std::strerror(errno));
+  while (!bytes.empty()) {
+    const ssize_t written = ::write(fd, bytes.data(), bytes.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written <= 0) {
+      const std::string why = std::strerror(errno);
+      ::close(fd);
+      return unavailable("no memory for a tokenizer: " + why);
+    }
+    bytes.remove_prefix(static_cast<std::size_t>(written));
+  }
+  ::lseek(fd, 0, SEEK_SET);
+  return fd;
+}
+
 }  // namespace
 
 struct TokenCodec::Impl {
@@ -40,10 +63,20 @@ TokenCodec::~TokenCodec() = default;
 
 Result<std::shared_ptr<const TokenCodec>> TokenCodec::open(const std::string& path) {
   QIAO_ASSIGN(const int fd, open_model_file("tokenizer", path));
-  QIAO_ASSIGN(LlamaWeights weights, load_weights(fd, path, LoadPart::kVocabulary));
+  return read(fd, path);
+}
+
+Result<std::shared_ptr<const TokenCodec>> TokenCodec::of_bytes(std::string_view bytes,
+                                                               const std::string& name) {
+  QIAO_ASSIGN(const int fd, nameless_file(bytes));
+  return read(fd, name);
+}
+
+Result<std::shared_ptr<const TokenCodec>> TokenCodec::read(int fd, const std::string& name) {
+  QIAO_ASSIGN(LlamaWeights weights, load_weights(fd, name, LoadPart::kVocabulary));
   const llama_vocab* vocab = llama_model_get_vocab(weights.get());
   if (llama_vocab_type(vocab) == LLAMA_VOCAB_TYPE_NONE) {
-    return Error{Code::kCorrupt, path + " has no tokenizer"};
+    return Error{Code::kCorrupt, name + " has no tokenizer"};
   }
   ChatTemplate form(template_of(*weights));
   auto impl = std::make_unique<Impl>(Impl{std::move(weights), vocab, std::move(form)});

@@ -25,6 +25,9 @@ class TokenCodec {
  public:
   // A GGUF file with `tokenizer.*`; it may be without tensors. Errors: not_found, corrupt.
   static Result<std::shared_ptr<const TokenCodec>> open(const std::string& path);
+  // The same of the bytes of such a file; `name` is what an Error calls it.
+  static Result<std::shared_ptr<const TokenCodec>> of_bytes(std::string_view bytes,
+                                                            const std::string& name);
   ~TokenCodec();
 
   [[nodiscard]] std::int32_t size() const;
@@ -44,6 +47,8 @@ class TokenCodec {
  private:
   struct Impl;
   explicit TokenCodec(std::unique_ptr<Impl> impl);
+  // Closes `fd`.
+  static Result<std::shared_ptr<const TokenCodec>> read(int fd, const std::string& name);
   std::unique_ptr<Impl> impl_;
 };
 
