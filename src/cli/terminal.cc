@@ -3,20 +3,10 @@
 
 #include <unistd.h>
 
-#include <cstdlib>
-
 #include "text/display_width.h"
 
 namespace qiao::cli {
 namespace {
-
-bool colours_wanted(int fd) {
-  const char* no_color = std::getenv("NO_COLOR");
-  const char* term = std::getenv("TERM");
-  const bool refused = no_color != nullptr && *no_color != '\0';
-  const bool dumb = term == nullptr || std::string_view(term) == "dumb";
-  return ::isatty(fd) == 1 && !refused && !dumb;
-}
 
 // Select Graphic Rendition parameters (ECMA-48, 8.3.117).
 std::string_view code_of(Style style) {

@@ -2,8 +2,10 @@
 #include "text/display_width.h"
 
 #include <sys/ioctl.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <cstdlib>
 
 #include "text/utf8.h"
 
@@ -97,6 +99,14 @@ std::size_t terminal_columns(int descriptor) {
   winsize size{};
   const bool told = ::ioctl(descriptor, TIOCGWINSZ, &size) == 0 && size.ws_col > 0;
   return told ? size.ws_col : kUntold;
+}
+
+bool colours_wanted(int descriptor) {
+  const char* no_color = std::getenv("NO_COLOR");
+  const char* term = std::getenv("TERM");
+  const bool refused = no_color != nullptr && *no_color != '\0';
+  const bool dumb = term == nullptr || std::string_view(term) == "dumb";
+  return ::isatty(descriptor) == 1 && !refused && !dumb;
 }
 
 std::string pad_right(std::string_view text, std::size_t width) {

@@ -14,6 +14,10 @@ std::size_t display_width(std::string_view text);
 // Columns of the terminal behind a file descriptor; of what is none, or does not tell, 80.
 std::size_t terminal_columns(int descriptor);
 
+// Whether what is written there may have colours: a terminal that has some, and no NO_COLOR
+// (no-color.org).
+bool colours_wanted(int descriptor);
+
 // `text` followed (or led) by spaces up to `width` columns; longer text stays as it is.
 std::string pad_right(std::string_view text, std::size_t width);
 std::string pad_left(std::string_view text, std::size_t width);

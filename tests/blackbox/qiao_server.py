@@ -38,6 +38,7 @@ class Server:
         self.process = None
 
     def start(self, wait=True):
+        assert self.process is None or self.process.poll() is not None, "it runs: nobody would stop the first one"
         self.log = open(os.path.join(self.data, "stderr.txt"), "ab")
         self.process = subprocess.Popen(
             [QIAO, "serve", "--data", self.data, "--listen", f"127.0.0.1:{self.port}", "--key", KEY, *self.flags, *self.flows],

@@ -131,7 +131,7 @@ class Person(unittest.TestCase):
         folder = pathlib.Path(tempfile.mkdtemp(prefix="qiao-person-"))
         self.addCleanup(shutil.rmtree, folder, ignore_errors=True)
         (folder / "flow.yaml").write_text(DESK, encoding="utf-8")
-        with Server(folder, environment=NO_MODELS).start() as server:
+        with Server(folder, environment=NO_MODELS) as server:
             say = lambda text: server.call("POST", "/v1/chat/completions", {  # noqa: E731
                 "model": "desk", "conversation": "c1", "messages": [{"role": "user", "content": text}]})[1]["choices"][0]["message"]["content"]
             self.assertEqual(say("help me"), "A person takes over.")

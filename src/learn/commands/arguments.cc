@@ -1,14 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "learn/commands/arguments.h"
-#include "base/i18n.h"
 
 #include <algorithm>
 #include <array>
 #include <charconv>
 #include <cmath>
+#include <utility>
+
+#include "base/i18n.h"
 
 namespace qiao::learn {
 namespace {
+
+Error wrong_usage(std::string message) {
+  return {kUsage, std::move(message)};
+}
 
 template <class T>
 Status set_number(T& into, const std::string& name, const std::string& value) {
@@ -17,7 +23,7 @@ Status set_number(T& into, const std::string& name, const std::string& value) {
   const auto [stopped, fault] = std::from_chars(value.data(), end, number);
   const bool finite = std::isfinite(static_cast<double>(number));  // from_chars() reads "nan"
   if (fault != std::errc() || stopped != end || !finite) {
-    return invalid_argument(name + " takes a number, not \"" + value + "\"");
+    return wrong_usage(name + " takes a number, not \"" + value + "\"");
   }
   into = number;
   return {};
@@ -84,7 +90,7 @@ bool Arguments::given(std::string_view name) const {
 
 Status Arguments::set(const Option& option, const std::string& value) {
   if (auto* const* text = std::get_if<std::string*>(&option.into)) {
-    if (value.empty() && option.needed) return invalid_argument(option.name + " needs a value");
+    if (value.empty() && option.needed) return wrong_usage(option.name + " needs a value");
     **text = names_folder(option.value) ? without_slash(value) : value;
   } else if (auto* const* list = std::get_if<std::vector<std::string>*>(&option.into)) {
     (*list)->push_back(value);
@@ -107,23 +113,22 @@ Status Arguments::parse(const std::vector<std::string>& arguments) {
     Option* option = find(std::string_view(word).substr(0, equals));
     if (option == nullptr && word == "--json") continue;  // where results are JSON in any case
     if (option == nullptr) {
-      return invalid_argument(verb_ + " does not know \"" + word +
-                              "\"; --help shows what it takes");
+      return wrong_usage(verb_ + " does not know \"" + word + "\"");
     }
     option->given = true;
     if (auto* const* flag = std::get_if<bool*>(&option->into)) {
-      if (equals != std::string::npos) return invalid_argument(option->name + " takes no value");
+      if (equals != std::string::npos) return wrong_usage(option->name + " takes no value");
       **flag = true;
       continue;
     }
     if (equals == std::string::npos && ++i == arguments.size()) {
-      return invalid_argument(word + " needs a value");
+      return wrong_usage(word + " needs a value");
     }
     QIAO_TRY(set(*option, equals == std::string::npos ? arguments[i] : word.substr(equals + 1)));
   }
   for (const Option& option : options_) {
     if (option.needed && !option.given) {
-      return invalid_argument(verb_ + " needs " + option.name + " " + option.value);
+      return wrong_usage(verb_ + " needs " + option.name + " " + option.value);
     }
   }
   return {};

@@ -12,6 +12,10 @@
 
 namespace qiao::learn {
 
+// The code of what parse() refuses. Below all others, as a wrong command line's exit status is
+// (docs/reference/cli.md); main.cc tells it as invalid_argument.
+inline constexpr Code kUsage = static_cast<Code>(0);
+
 // The options of one verb: each is declared with the variable that gets its value, then parse()
 // fills them. What a variable holds when it is declared is the standard that the help tells. The
 // variables must outlive it.
@@ -28,7 +32,7 @@ class Arguments {
   void add(std::string name, std::string value, double& into, Text help);
   void add_flag(std::string name, bool& into, Text help);
 
-  // `--name value`, `--name=value`, `--flag`. Errors (invalid_argument) name the option.
+  // `--name value`, `--name=value`, `--flag`. Errors (kUsage) name the option.
   Status parse(const std::vector<std::string>& arguments);
   // Whether parse() met that option.
   [[nodiscard]] bool given(std::string_view name) const;

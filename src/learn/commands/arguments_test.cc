@@ -73,6 +73,8 @@ TEST(Arguments, RefuseWhatTheyCannotTake) {
   }
   EXPECT_EQ(error_of({"--steps"}), "--steps needs a value");
   EXPECT_NE(error_of({"--step", "3"}).find("--step"), std::string::npos);
+  Words words;
+  EXPECT_EQ(declared(words).parse({"--step"}).error().code, kUsage);
 }
 
 }  // namespace

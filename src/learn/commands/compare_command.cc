@@ -65,7 +65,7 @@ Status run_compare(const Session& session, const std::vector<std::string>& words
   QIAO_TRY(use(machine, progress));
   QIAO_ASSIGN(const auto table, compare(disk, options, progress, session.stop));
   if (json) {
-    std::cout << dump_json(table_json(table)) << "\n";
+    std::cout << dump_json({{"folder", options.each.out}, {"table", table_json(table)}}) << "\n";
   } else {
     print_table(table);
   }

@@ -15,6 +15,7 @@
 #include "learn/evaluation/perplexity.h"
 #include "learn/evaluation/study.h"
 #include "learn/files/decoder_gguf.h"
+#include "learn/files/free_place.h"
 #include "learn/training/precision.h"
 #include "model/bundle/text_head.h"
 #include "text/display_width.h"
@@ -68,6 +69,7 @@ Result<Examined> examine(const std::string& folder, const RowFile* file, const E
                          const Session& session) {
   QIAO_ASSIGN(Bundle bundle, load_bundle(folder));
   QIAO_TRY(check_heads(*file, bundle.labels));
+  QIAO_TRY(check_some_known(*file, bundle.labels, folder));
   if (const UnknownLabels unknown = find_unknown(*file, bundle.labels); unknown.rows > 0) {
     std::cerr << tr(session.language, Text::kLearnUnknownLabel,
                     {unknown.first, std::to_string(unknown.rows)})
@@ -127,8 +129,11 @@ Result<TextScore> score_decoder(const std::string& place, const std::string& tex
   QIAO_ASSIGN(const DecoderBase base, open_decoder(place, 0));
   Progress progress(session.language, session.terminal);
   progress.begin(tr(session.language, Text::kLearnEvalStage), 100);
-  return score_text(base.bundle, text, static_cast<std::size_t>(options.stretches), session.stop,
-                    [&](double share) { progress.share(share); });
+  QIAO_ASSIGN(TextScore score,
+              score_text(base.bundle, text, static_cast<std::size_t>(options.stretches),
+                         session.stop, [&](double share) { progress.share(share); }));
+  note_left_out(progress, score.left_out, place);
+  return score;
 }
 
 Result<Json> eval_decoder(const EvalOptions& options, const Session& session) {
@@ -278,9 +283,10 @@ bool is_picture(const std::string& report) {
   return std::filesystem::path(report).extension() == ".png";
 }
 
-Status check_report(const std::string& report) {
+Status check_report(Disk& disk, const std::string& report) {
+  if (report.empty()) return {};
   const std::string end = std::filesystem::path(report).extension();
-  if (report.empty() || is_picture(report) || end == ".html" || end == ".htm") return {};
+  if (is_picture(report) || end == ".html" || end == ".htm") return make_folder_of(disk, report);
   return invalid_argument("--report " + report + ": the name must end in .html or .png");
 }
 
@@ -295,8 +301,8 @@ Status run_eval(const Session& session, const std::vector<std::string>& words) {
     std::cout << arguments.help(session.language);
     return {};
   }
-  QIAO_TRY(check_report(options.report));
   SystemDisk disk;
+  QIAO_TRY(check_report(disk, options.report));
   Progress progress(session.language, session.terminal);
   QIAO_TRY(use(options.machine, progress));
   QIAO_ASSIGN(const Json out, is_bundle(disk, options.bundle) ? eval_bundle(options, session)

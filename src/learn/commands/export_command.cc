@@ -14,11 +14,35 @@
 namespace qiao::learn {
 namespace {
 
+// Asked between the parts of the work, none of which can be left half done.
+Status go_on(const Session& session) {
+  if (!session.stop.load()) return {};
+  return Error{Code::kCancelled, "stopped: nothing was written"};
+}
+
 Result<double> open_and_export(Disk& disk, const std::string& out, const std::string& place,
-                               GgufNumbers numbers) {
+                               GgufNumbers numbers, const Session& session) {
   QIAO_ASSIGN(DecoderBase base, open_decoder(place, 0));
+  QIAO_TRY(go_on(session));
   base.bundle.card["licence"] = base.licence;
   return export_decoder(disk, out, base.bundle, numbers, base.name);
+}
+
+// Into `made`, which gets its name `out` when llama.cpp agrees and nobody has asked to stop.
+Result<double> export_model(Disk& disk, const std::string& place, const std::string& out,
+                            GgufNumbers numbers, const Session& session) {
+  QIAO_ASSIGN(const bool encoder, is_encoder(place));
+  const std::string made = out + ".partial";
+  if (disk.exists(made)) QIAO_TRY(disk.remove(made));
+  QIAO_ASSIGN(const double difference, encoder
+                                           ? export_encoder(disk, made, place, numbers)
+                                           : open_and_export(disk, made, place, numbers, session));
+  if (Status wanted = go_on(session); !wanted) {
+    QIAO_TRY(disk.remove(made));
+    return std::move(wanted.error());
+  }
+  QIAO_TRY(disk.rename(made, out));
+  return difference;
 }
 
 }  // namespace
@@ -39,10 +63,8 @@ Status run_export(const Session& session, const std::vector<std::string>& words)
   set_threads(0);
   SystemDisk disk;
   QIAO_TRY(check_free(disk, out));
-  QIAO_ASSIGN(const bool encoder, is_encoder(place));
   const GgufNumbers numbers = full ? GgufNumbers::kFull : GgufNumbers::kHalf;
-  QIAO_ASSIGN(const double difference, encoder ? export_encoder(disk, out, place, numbers)
-                                               : open_and_export(disk, out, place, numbers));
+  QIAO_ASSIGN(const double difference, export_model(disk, place, out, numbers, session));
   std::cout << dump_json({{"file", out},
                           {"bytes", std::filesystem::file_size(out)},
                           {"difference", difference}})

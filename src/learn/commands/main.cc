@@ -4,16 +4,20 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <csignal>
 #include <ctime>
 #include <exception>
 #include <iostream>
+#include <string_view>
 
 #include "base/i18n.h"
 #include "base/json.h"
+#include "learn/commands/arguments.h"
 #include "learn/commands/commands.h"
 #include "learn/training/threads.h"
+#include "text/display_width.h"
 
 namespace qiao::learn {
 namespace {
@@ -35,19 +39,23 @@ void on_signal(int signal) {
   }
 }
 
-constexpr int kExitUsage = 2;
-// As `qiao` ends: the error's number plus 2 (docs/reference/errors.md).
+// As `qiao` ends (docs/reference/cli.md): the error's number plus 2, so 2 for kUsage.
 int exit_status(Code code) {
   return static_cast<int>(code) + 2;
 }
 
-// On standard error, as `qiao` tells its own.
-void tell(const Error& error, bool as_json) {
+// On standard error, as `qiao` tells its own. Returns the exit status.
+int tell(const Error& error, std::string_view verb, Language language, bool as_json) {
+  const bool usage = error.code == kUsage;
   if (as_json) {
-    std::cerr << dump_json(error_json(error)) << "\n";
-  } else {
-    std::cerr << "qiao: " << name_of(error.code) << ": " << error.message << "\n";
+    std::cerr << dump_json(error_json(usage ? invalid_argument(error.message) : error)) << "\n";
+    return exit_status(error.code);
   }
+  std::string label = tr(language, Text::kCliError);
+  if (colours_wanted(STDERR_FILENO)) label = "\x1b[31m" + label + "\x1b[0m";
+  std::cerr << label << printable(error.message) << "\n";
+  if (usage) std::cerr << tr(language, Text::kCliSeeHelp, {verb}) << "\n";
+  return exit_status(error.code);
 }
 
 int print_help(Language language) {
@@ -59,6 +67,13 @@ int print_help(Language language) {
     std::cout << name << tr(language, verb.about) << "\n";
   }
   return 0;
+}
+
+// What a person writes before a verb's options: `qiao` has those of training in a family.
+std::string called(std::string_view verb) {
+  constexpr std::array kAlone = {"eval", "distil", "prune", "quantise", "export", "import"};
+  const bool alone = std::find(kAlone.begin(), kAlone.end(), verb) != kAlone.end();
+  return (alone ? "qiao " : "qiao train ") + std::string(verb);
 }
 
 // libtorch's own words, for the CPU and for CUDA.
@@ -86,17 +101,20 @@ Status run_verb(const Verb& verb, const Session& session,
 int run(int argc, char** argv) {
   const Language language = environment_language();
   const std::vector<std::string> words(argv + 1, argv + argc);
-  if (words.empty() || words[0] == "--help" || words[0] == "-h") return print_help(language);
+  if (words.empty()) {
+    print_help(language);
+    return exit_status(kUsage);
+  }
+  if (words[0] == "--help" || words[0] == "-h") return print_help(language);
+  const bool as_json = std::find(words.begin(), words.end(), "--json") != words.end();
   for (const Verb& verb : verbs()) {
     if (words[0] != verb.name) continue;
     const Session session{language, ::isatty(STDERR_FILENO) != 0, stop_requested, argv};
     const Status done = run_verb(verb, session, {words.begin() + 1, words.end()});
-    if (done) return 0;
-    tell(done.error(), std::find(words.begin(), words.end(), "--json") != words.end());
-    return exit_status(done.error().code);
+    return done ? 0 : tell(done.error(), called(verb.name), language, as_json);
   }
-  std::cerr << "qiao: qiao-learn does not know \"" << words[0] << "\"; --help shows what it does\n";
-  return kExitUsage;
+  return tell({kUsage, "qiao-learn does not know \"" + words[0] + "\""}, "qiao-learn", language,
+              as_json);
 }
 
 }  // namespace

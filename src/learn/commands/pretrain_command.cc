@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <algorithm>
 #include <iostream>
 #include <span>
 #include <string_view>
@@ -19,7 +18,6 @@ namespace {
 constexpr std::string_view kBert = "bert";
 constexpr double kBertDropout = 0.1;
 constexpr std::int64_t kBertBatch = 32;
-constexpr std::int64_t kWarmupPart = 10;  // a tenth of few steps; of many StepOptions::warmup
 
 // What `--arch bert` takes besides.
 struct BertWords {
@@ -131,12 +129,12 @@ Status run_pretrain(const Session& session, const std::vector<std::string>& word
   const bool masked = architecture == kBert;
   if (!masked) {
     QIAO_ASSIGN(options.shape.architecture, parse_architecture(architecture));
+    if (arguments.given("--arch")) options.base_architecture = options.shape.architecture;
   }
   QIAO_TRY(refuse(masked ? std::span<const Unread>(kUnreadByBert) : kUnreadByOthers, arguments));
   if (!options.base.empty()) QIAO_TRY(refuse(kUnreadWithBase, arguments));
   if (options.batch == 0) options.batch = masked ? kBertBatch : PretrainOptions().batch;
   if (options.dropout < 0) options.dropout = masked ? kBertDropout : PretrainOptions().dropout;
-  options.warmup = std::clamp<std::int64_t>(options.steps / kWarmupPart, 1, options.warmup);
   options.separator = with_line_ends(options.separator);
   options.bfloat16 = !full_precision;
   if (count < 1 || count > options.batch) {
@@ -179,7 +177,7 @@ Status run_sample(const Session& session, const std::vector<std::string>& words)
   }
   set_threads(1);  // one token at a time: more threads only wait for each other
   QIAO_ASSIGN(const LanguageBundle bundle, load_language_bundle(folder));
-  QIAO_ASSIGN(const std::string text, sample(bundle, options));
+  QIAO_ASSIGN(const std::string text, sample(bundle, options, &session.stop));
   if (json) {
     std::cout << dump_json({{"prompt", options.prompt}, {"text", text}}) << "\n";
   } else {

@@ -11,8 +11,22 @@
 namespace qiao::learn {
 namespace {
 
+constexpr const char* kOutsideTag = "O";  // the tag of what is in no entity
+
 Error one_label_only(const std::string& what) {
   return invalid_argument(what + " has one label only: there is nothing to learn");
+}
+
+// The first of them, for an error.
+std::string a_few(const std::set<std::string>& names) {
+  constexpr std::size_t kShown = 5;
+  std::string out;
+  std::size_t shown = 0;
+  for (const std::string& name : names) {
+    if (shown == kShown) return out + ", …";
+    out += (shown++ == 0 ? "\"" : ", \"") + name + "\"";
+  }
+  return out;
 }
 
 Result<Labels> heads_of_rows(const RowFile& file) {
@@ -61,13 +75,13 @@ Result<Labels> Labels::of_rows(const RowFile& file, Task task) {
   for (const Row& row : file.rows) {
     if (task != Task::kTag) seen.insert(row.label);
     for (const std::string& tag : row.tags) {
-      if (tag == "O") continue;
+      if (tag == kOutsideTag) continue;
       seen.insert(tag);
       seen.insert(std::string("B-").append(tag, 2));
     }
   }
   std::vector<std::string> names(seen.begin(), seen.end());
-  if (task == Task::kTag) names.insert(names.begin(), "O");
+  if (task == Task::kTag) names.insert(names.begin(), kOutsideTag);
   if (names.size() < 2) return one_label_only(file.path);
   if (names.size() > kLabelsMax) return invalid_argument(file.path + " has too many labels");
   return Labels(std::move(names));
@@ -89,6 +103,31 @@ Status check_heads(const RowFile& file, const Labels& labels) {
     }
   }
   return {};
+}
+
+Status check_some_known(const RowFile& file, const Labels& labels, const std::string& whose) {
+  std::set<std::string> own(labels.names().begin(), labels.names().end());
+  own.erase(kOutsideTag);
+  std::set<std::string> seen;
+  bool known = false;
+  for (const Row& row : file.rows) {
+    if (row.tags.empty() && row.labels.empty()) seen.insert(row.label);
+    seen.insert(row.tags.begin(), row.tags.end());
+    for (const LabelHead& head : labels.heads()) {
+      const auto label = row.labels.find(head.name);
+      if (label == row.labels.end()) continue;
+      seen.insert(label->second);
+      known = known || head.labels.find(label->second) >= 0;
+    }
+  }
+  seen.erase(kOutsideTag);
+  if (labels.heads().empty()) {
+    known = std::any_of(seen.begin(), seen.end(),
+                        [&](const std::string& label) { return own.contains(label); });
+  }
+  if (known || seen.empty()) return {};
+  return invalid_argument("no label of " + file.path + " (" + a_few(seen) + ") is one of " + whose +
+                          " (" + a_few(own) + ")");
 }
 
 UnknownLabels find_unknown(const RowFile& file, const Labels& labels) {

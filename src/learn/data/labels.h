@@ -57,4 +57,8 @@ struct UnknownLabels {
 };
 UnknownLabels find_unknown(const RowFile& file, const Labels& labels);
 
+// invalid_argument, with a few labels of each, when no label of `file` is among those of `whose`
+// (`O` aside): then there is nothing to measure.
+Status check_some_known(const RowFile& file, const Labels& labels, const std::string& whose);
+
 }  // namespace qiao::learn

@@ -7,6 +7,7 @@
 #include "base/digest.h"
 #include "base/json.h"
 #include "learn/data/gzip_reader.h"
+#include "text/display_width.h"
 #include "text/utf8.h"
 
 namespace qiao::learn {
@@ -50,6 +51,12 @@ bool is_bio(std::string_view tag) {
   return tag == "O" || ((tag.starts_with("B-") || tag.starts_with("I-")) && tag.size() > 2);
 }
 
+// `what` names a label, tag or head in the error. Requires: UTF-8.
+Status check_name(const std::string& name, const char* what) {
+  if (one_line(name) == name) return {};
+  return invalid_argument(std::string(what) + " has control characters: " + dump_json(name));
+}
+
 Status read_tags(const Json& json, Row& row) {
   const auto tags = json.find("tags");
   if (tags == json.end() || !tags->is_array()) return invalid_argument("there is no list `tags`");
@@ -57,6 +64,7 @@ Status read_tags(const Json& json, Row& row) {
     if (!tag.is_string() || !is_bio(tag.get_ref<const std::string&>())) {
       return invalid_argument("the tag " + dump_json(tag) + " is not O, B-… or I-…");
     }
+    QIAO_TRY(check_name(tag.get_ref<const std::string&>(), "the tag"));
     row.tags.push_back(tag.get<std::string>());
   }
   const std::size_t characters = count_characters(row.text);
@@ -78,7 +86,7 @@ Status read_label(const Json& json, Row& row) {
   if (label == json.end()) return invalid_argument("there is no `label`");
   row.label = label_of(*label);
   if (row.label.empty()) return invalid_argument("`label` is neither a text nor a whole number");
-  return {};
+  return check_name(row.label, "`label`");
 }
 
 Status read_labels(const Json& json, Row& row) {
@@ -92,6 +100,8 @@ Status read_labels(const Json& json, Row& row) {
     if (label.empty()) {
       return invalid_argument("the label of \"" + head + "\" is neither a text nor a whole number");
     }
+    QIAO_TRY(check_name(head, "a head in `labels`"));
+    QIAO_TRY(check_name(label, "a label in `labels`"));
     row.labels[head] = label;
   }
   return {};
@@ -141,8 +151,8 @@ bool is_blank(std::string_view line) {
 
 Result<RowFile> read_rows(const std::string& path, Task task) {
   RowFile file{path, {}, {}};
+  QIAO_ASSIGN(GzipReader reader, GzipReader::open(path));  // first: it tells a folder from a file
   QIAO_ASSIGN(file.sha256, sha256_file_hex(path));
-  QIAO_ASSIGN(GzipReader reader, GzipReader::open(path));
   LineReader lines(std::move(reader));
   std::string line;
   for (std::size_t number = 1;; ++number) {

@@ -41,7 +41,8 @@ inline constexpr std::size_t kRowsMax = 10'000'000;
 // Reads JSON lines, plain or gzipped: `text` and `label` (of a regression a number), `text` and
 // `tags` (BIO, one per character), or `text` and `labels` (head → label, at least one). For pairs
 // `text` holds two texts with a tab between them. Blank lines are passed over. The first bad row is
-// `invalid_argument` with file, line and what is wrong.
+// `invalid_argument` with file, line and what is wrong; so is one whose label, tag or head has
+// control characters, which terminals and pictures do not bear.
 Result<RowFile> read_rows(const std::string& path, Task task);
 
 }  // namespace qiao::learn

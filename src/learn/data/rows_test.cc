@@ -56,6 +56,50 @@ TEST(ReadRows, NamesTheLineOfABadRow) {
   EXPECT_NE(fault_of(folder, "\n", Task::kClassify).find("holds no row"), std::string::npos);
 }
 
+// A NUL ends a picture's text, an escape sequence commands a terminal.
+TEST(ReadRows, ControlCharactersInLabelsAreNamed) {
+  const TempFolder folder;
+  EXPECT_NE(fault_of(folder, R"({"text":"a","label":"x\u0000y"})", Task::kClassify)
+                .find(R"(rows.jsonl:1: `label` has control characters: "x\u0000y")"),
+            std::string::npos);
+  EXPECT_NE(fault_of(folder, R"({"text":"a","label":"x\ny"})", Task::kClassify), "");
+  EXPECT_NE(
+      fault_of(folder, R"({"text":"a","tags":["B-\u001b[2J"]})", Task::kTag).find(":1: the tag"),
+      std::string::npos);
+  EXPECT_NE(fault_of(folder, R"({"text":"a","labels":{"mood":"\u0085"}})", Task::kHeads)
+                .find(":1: a label in"),
+            std::string::npos);
+  EXPECT_NE(fault_of(folder, R"({"text":"a","labels":{"mo\tod":"x"}})", Task::kHeads)
+                .find(":1: a head in"),
+            std::string::npos);
+  EXPECT_EQ(fault_of(folder, R"({"text":"a\u0000b","label":"退款 é"})", Task::kClassify), "");
+}
+
+TEST(ReadRows, AFolderIsToldAsOne) {
+  const TempFolder folder;
+  const auto rows = read_rows(folder.path(), Task::kClassify);
+  EXPECT_EQ(rows.error().code, Code::kInvalidArgument);
+  EXPECT_NE(rows.error().message.find("is a folder; a file is wanted"), std::string::npos);
+}
+
+// `O` is every tagger's, and tells nothing of the others.
+TEST(Labels, SomeOfAFileMustBeKnown) {
+  RowFile file{"f", {}, {}};
+  file.rows = {{"a", "", {"B-PER"}, 1, {}}, {"b", "", {"O"}, 2, {}}};
+  const Status strange = check_some_known(file, Labels({"O", "B-LOC", "I-LOC"}), "the bundle");
+  EXPECT_EQ(strange.error().message,
+            "no label of f (\"B-PER\") is one of the bundle (\"B-LOC\", \"I-LOC\")");
+  EXPECT_TRUE(check_some_known(file, Labels({"O", "B-PER", "I-PER"}), "the bundle"));
+  file.rows.erase(file.rows.begin());
+  EXPECT_TRUE(check_some_known(file, Labels({"O", "B-LOC", "I-LOC"}), "the bundle"));
+  const Labels heads =
+      Labels::of_heads({{"mood", Labels({"calm", "angry"})}, {"size", Labels({"one", "two"})}});
+  file.rows = {{"a", "", {}, 1, {}, 0, {{"mood", "one"}}}};
+  EXPECT_FALSE(check_some_known(file, heads, "the bundle"));
+  file.rows.push_back({"b", "", {}, 2, {}, 0, {{"size", "one"}}});
+  EXPECT_TRUE(check_some_known(file, heads, "the bundle"));
+}
+
 TEST(ReadRows, ATabPartsThePair) {
   const TempFolder folder;
   const auto path = folder.write("rows.jsonl", "{\"text\":\"a b\\tc\",\"label\":\"x\"}\n");

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "learn/data/token_corpus.h"
 
+#include <filesystem>
+#include <system_error>
 #include <utility>
 
 #include "base/digest.h"
@@ -12,14 +14,20 @@ namespace qiao::learn {
 namespace {
 
 Result<std::vector<std::int64_t>> encode_documents(std::string_view text, const TextCodec& codec,
-                                                   const std::string& separator) {
-  if (separator.empty()) return codec.encode(text);
+                                                   const std::string& separator,
+                                                   LeftOutCounter& left) {
+  if (separator.empty()) {
+    QIAO_ASSIGN(auto tokens, codec.encode(text));
+    left.add(text, tokens);
+    return tokens;
+  }
   if (codec.end() < 0) return invalid_argument("the model has no token that ends a text");
   std::vector<std::int64_t> tokens;
   while (!text.empty()) {
     const std::size_t size = std::min(text.find(separator), text.size());
     if (size > 0) {
       QIAO_ASSIGN(const auto some, codec.encode(text.substr(0, size)));
+      left.add(text.substr(0, size), some);
       tokens.insert(tokens.end(), some.begin(), some.end());
       if (!some.empty()) tokens.push_back(codec.end());
     }
@@ -54,8 +62,11 @@ Result<TokenCorpus> split(const TokenRow& tokens, std::string sha256,
 
 Result<TokenCorpus> make_corpus(std::string_view text, const TextCodec& codec,
                                 const CorpusOptions& options) {
-  QIAO_ASSIGN(auto tokens, encode_documents(text, codec, options.separator));
-  return split(TokenRow(std::move(tokens)), sha256_hex(text), options);
+  LeftOutCounter left(codec);
+  QIAO_ASSIGN(auto tokens, encode_documents(text, codec, options.separator, left));
+  QIAO_ASSIGN(TokenCorpus corpus, split(TokenRow(std::move(tokens)), sha256_hex(text), options));
+  corpus.left_out = left.sum();
+  return corpus;
 }
 
 Result<CorpusSource> CorpusSource::open(const std::string& path) {
@@ -63,6 +74,10 @@ Result<CorpusSource> CorpusSource::open(const std::string& path) {
   source.path_ = path;
   if (is_token_folder(path)) {
     QIAO_ASSIGN(source.folder_, open_token_folder(path));
+  } else if (std::error_code ignored; std::filesystem::is_directory(path, ignored)) {
+    return invalid_argument(path +
+                            " is a folder without tokens; a file of text, or a folder that `qiao "
+                            "train corpus --tokenizer` wrote, is wanted");
   } else {
     QIAO_ASSIGN(source.text_, read_gzip_file(path, kTextBytesMax));
   }

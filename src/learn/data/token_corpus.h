@@ -9,6 +9,7 @@
 
 #include "learn/data/token_folder.h"
 #include "learn/data/token_row.h"
+#include "learn/tokenizers/left_out.h"
 #include "learn/tokenizers/text_codec.h"
 
 namespace qiao::learn {
@@ -18,6 +19,7 @@ struct TokenCorpus {
   std::string sha256;  // of the text, or of the token folder's index
   TokenRow train;
   TokenRow held_out;
+  std::optional<LeftOut> left_out = {};  // of a text; nobody counted a token folder's
 };
 
 struct CorpusOptions {

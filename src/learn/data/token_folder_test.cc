@@ -55,6 +55,14 @@ TEST_F(TokenFolderTest, ReadsAcrossItsFiles) {
   EXPECT_EQ(part[106], all[204]);
 }
 
+TEST_F(TokenFolderTest, AFolderWithoutTokensIsNoSource) {
+  const auto source = CorpusSource::open(folder_.path());
+  EXPECT_EQ(source.error().code, Code::kInvalidArgument);
+  EXPECT_NE(source.error().message.find("is a folder without tokens; a file of text"),
+            std::string::npos)
+      << source.error().message;
+}
+
 TEST_F(TokenFolderTest, NamesADamagedFile) {
   make(60);
   std::string bytes = read_file(path() + "/tokens-00001.bin").value();

@@ -60,6 +60,7 @@ Result<TextScore> score_text(const LanguageBundle& bundle, std::string_view text
   if (ids.size() < 2) return invalid_argument("the text has fewer than two tokens of the model's");
   bundle.model->eval();
   TextScore score;
+  score.left_out = left_out_of(text, ids, *bundle.codec);
   const auto begin = std::chrono::steady_clock::now();
   const auto context = static_cast<std::size_t>(std::min(bundle.shape.context, kStretchTokensMax));
   for (std::size_t first = 0; first + 1 < ids.size(); first += context) {
@@ -92,14 +93,17 @@ Json to_json(const TextScore& score, std::uint64_t seed) {
       score.stretches.size(),
       [&](const auto& drawn) { return std::exp(loss_of(sum_of(score, drawn))); }, seed);
   const double characters = static_cast<double>(std::max<std::size_t>(1, score.characters));
-  return {{"n", sum.tokens},
-          {"loss", loss_of(sum)},
-          {"perplexity", std::exp(loss_of(sum))},
-          {"bits_per_character", sum.loss / std::log(2.0) / characters},
-          {"accuracy", accuracy_of(sum)},
-          {"intervals", {{"perplexity", {within.low, within.high}}}},
-          {"tokens_per_second", static_cast<double>(sum.tokens) / std::max(1e-9, score.seconds)},
-          {"seconds", score.seconds}};
+  Json told = {
+      {"n", sum.tokens},
+      {"loss", loss_of(sum)},
+      {"perplexity", std::exp(loss_of(sum))},
+      {"bits_per_character", sum.loss / std::log(2.0) / characters},
+      {"accuracy", accuracy_of(sum)},
+      {"intervals", {{"perplexity", {within.low, within.high}}}},
+      {"tokens_per_second", static_cast<double>(sum.tokens) / std::max(1e-9, score.seconds)},
+      {"seconds", score.seconds}};
+  add_left_out(told, score.left_out);
+  return told;
 }
 
 bool comparable(const TextScore& first, const TextScore& second) {

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "learn/files/language_bundle.h"
+#include "learn/tokenizers/left_out.h"
 
 namespace qiao::learn {
 
@@ -22,8 +23,9 @@ struct StretchScore {
 // from those before it in its stretch.
 struct TextScore {
   std::vector<StretchScore> stretches;
-  std::size_t characters = 0;
+  std::size_t characters = 0;  // that were told
   double seconds = 0;
+  LeftOut left_out;  // of the whole text
 };
 // `stretches_max` bounds the work, 0: all. `cancelled` when `stop` becomes true.
 Result<TextScore> score_text(const LanguageBundle& bundle, std::string_view text,
@@ -31,7 +33,7 @@ Result<TextScore> score_text(const LanguageBundle& bundle, std::string_view text
                              const std::function<void(double share)>& progress = {});
 
 // {n (tokens), loss, perplexity, bits_per_character, accuracy (of the next token), intervals:
-// {perplexity}, tokens_per_second, seconds}
+// {perplexity}, tokens_per_second, seconds, characters, characters_left_out}
 Json to_json(const TextScore& score, std::uint64_t seed);
 // The first less the second over the same stretches: {difference: {loss, accuracy}, intervals}.
 // Requires: as many stretches of as many tokens.

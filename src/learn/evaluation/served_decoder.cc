@@ -8,6 +8,7 @@
 #include <numeric>
 #include <vector>
 
+#include "learn/tokenizers/left_out.h"
 #include "learn/tokenizers/text_codec.h"
 #include "model/llama/llama_scores.h"
 
@@ -62,11 +63,13 @@ Result<Json> measure_decoder(const std::string& gguf, const std::string& text, i
   }
   const auto tokens = static_cast<double>(told.tokens);
   std::error_code fault;
-  return Json{{"accuracy", static_cast<double>(told.right) / tokens},
-              {"perplexity", std::exp(told.loss / tokens)},
-              {"tokens", told.tokens},
-              {"bytes", std::filesystem::file_size(gguf, fault)},
-              {"ms_per_token", 1000 * told.seconds / tokens}};
+  Json figures = {{"accuracy", static_cast<double>(told.right) / tokens},
+                  {"perplexity", std::exp(told.loss / tokens)},
+                  {"tokens", told.tokens},
+                  {"bytes", std::filesystem::file_size(gguf, fault)},
+                  {"ms_per_token", 1000 * told.seconds / tokens}};
+  add_left_out(figures, left_out_of(text, ids, *codec));
+  return figures;
 }
 
 Result<Json> measure_shrunk_decoder(const std::string& before, const std::string& after,

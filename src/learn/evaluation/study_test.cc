@@ -9,6 +9,7 @@
 #include "learn/evaluation/figure_name.h"
 #include "learn/evaluation/intervals.h"
 #include "learn/evaluation/perplexity.h"
+#include "learn/evaluation/served_decoder.h"
 #include "learn/testing/chat_letters.h"
 
 namespace qiao::learn {
@@ -211,6 +212,29 @@ TEST(Perplexity, OfChanceIsTheVocabulary) {
   const Json same = compare_scores(*score, *score, 1);
   EXPECT_EQ(same["difference"]["loss"], 0.0);
   EXPECT_TRUE(comparable(*score, *score));
+}
+
+TEST(Perplexity, TellsWhatTheVocabularyLacks) {
+  const LanguageBundle bundle = testing::chance_decoder(
+      testing::tiny_shape(Architecture::kLlama),
+      std::make_shared<CharacterCodec>(Characters::of_text("abcd").value()));
+  const std::string text = "ab桥cd桥桥";
+  const std::atomic<bool> stop{false};
+  const auto score = score_text(bundle, text, 0, stop);
+  ASSERT_TRUE(score) << score.error().message;
+  EXPECT_EQ(to_json(*score, 1)["characters"], 7);
+  EXPECT_EQ(to_json(*score, 1)["characters_left_out"], 3);
+  EXPECT_EQ(score_text(bundle, "桥桥桥", 0, stop).error().code, Code::kInvalidArgument);
+#ifdef QIAO_TEST_GGUF
+  const qiao::testing::TempFolder folder;
+  SystemDisk disk;
+  const std::string gguf = folder / "letters.gguf";
+  ASSERT_TRUE(export_decoder(disk, gguf, bundle, GgufNumbers::kFull, "letters"));
+  const auto served = measure_decoder(gguf, text, 1, stop);
+  ASSERT_TRUE(served) << served.error().message;
+  EXPECT_EQ((*served)["characters"], 7);
+  EXPECT_EQ((*served)["characters_left_out"], 3);
+#endif
 }
 
 TEST(FigureName, IsTheKeyInEnglishAndAWordInChinese) {

@@ -39,7 +39,8 @@ Result<LanguageBundle> load_language_bundle(const std::string& folder, double dr
   return LanguageBundle{shape, std::move(codec), std::move(model), std::move(card)};
 }
 
-Result<std::string> sample(const LanguageBundle& bundle, const SampleOptions& options) {
+Result<std::string> sample(const LanguageBundle& bundle, const SampleOptions& options,
+                           const std::atomic<bool>* stop) {
   const torch::NoGradGuard no_grad;
   QIAO_ASSIGN(std::vector<std::int64_t> ids, bundle.codec->encode(options.prompt));
   if (ids.empty()) return invalid_argument("the model knows no token of the prompt");
@@ -47,6 +48,10 @@ Result<std::string> sample(const LanguageBundle& bundle, const SampleOptions& op
   bundle.model->eval();
   std::string out;
   for (std::int64_t i = 0; i < options.tokens; ++i) {
+    if (stop != nullptr && stop->load()) {
+      return Error{Code::kCancelled, "stopped after " + std::to_string(i) + " of " +
+                                         std::to_string(options.tokens) + " tokens"};
+    }
     const auto seen =
         std::min({static_cast<std::int64_t>(ids.size()), bundle.shape.context, kSeenMax});
     const std::vector<std::int64_t> last(ids.end() - seen, ids.end());

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <string>
 
@@ -31,7 +32,9 @@ struct SampleOptions {
   std::int64_t seed = 1;
 };
 // Goes on with the prompt, one token at a time, until the model ends the text.
-// invalid_argument when the model knows nothing of the prompt.
-Result<std::string> sample(const LanguageBundle& bundle, const SampleOptions& options);
+// invalid_argument when the model knows nothing of the prompt; `cancelled` when `stop` (null: none)
+// becomes true.
+Result<std::string> sample(const LanguageBundle& bundle, const SampleOptions& options,
+                           const std::atomic<bool>* stop = nullptr);
 
 }  // namespace qiao::learn

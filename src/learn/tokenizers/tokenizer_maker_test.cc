@@ -10,8 +10,10 @@
 
 #include "base/random.h"
 #include "base/testing/temp_folder.h"
+#include "learn/data/token_corpus.h"
 #include "learn/data/token_folder.h"
 #include "learn/tokenizers/bpe_codec.h"
+#include "learn/tokenizers/left_out.h"
 #include "learn/tokenizers/merge_trainer.h"
 #include "learn/tokenizers/wordpiece_codec.h"
 #include "text/utf8.h"
@@ -268,6 +270,27 @@ TEST(BpeCodec, RefusesOtherKindsByName) {
             std::string::npos);
   EXPECT_NE(why(R"({"model":{"type":"BPE"},"pre_tokenizer":{"type":"Split"}})").find("ByteLevel"),
             std::string::npos);
+}
+
+// Two characters that no sentence has, in a row and alone; a run of them is one token of a unigram
+// model. Separators are no characters of a document.
+TEST_F(TokenizerTest, WhatIsLeftOutIsCounted) {
+  const std::string text = "the \U00020000\U00020001 and \U00020000 the";
+  for (const TokenizerKind kind : {TokenizerKind::kCharacters, TokenizerKind::kUnigram}) {
+    const auto codec = make(kind, 700);
+    ASSERT_NE(codec, nullptr);
+    const LeftOut left = left_out_of(text, codec->encode(text).value(), *codec);
+    EXPECT_EQ(left.characters, 16U);
+    EXPECT_EQ(left.left_out, 3U);
+    EXPECT_EQ(left_out_of("the and", codec->encode("the and").value(), *codec).left_out, 0U);
+    const auto corpus = make_corpus(text + "|" + text, *codec, {"text", "|", 0.5, 0});
+    ASSERT_TRUE(corpus) << corpus.error().message;
+    EXPECT_EQ(corpus->left_out->characters, 32U);
+    EXPECT_EQ(corpus->left_out->left_out, 6U);
+  }
+  const auto whole = make(TokenizerKind::kBpe, 400);
+  ASSERT_NE(whole, nullptr);
+  EXPECT_EQ(left_out_of(text, whole->encode(text).value(), *whole).left_out, 0U);
 }
 
 }  // namespace

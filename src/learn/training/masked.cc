@@ -226,10 +226,10 @@ class MaskedPretrainer final : public Learner {
 
 Status check_options(Disk& disk, const MaskedOptions& options) {
   if (options.batch < 1 || options.at_once < 0 || options.context < 3 || options.steps < 1 ||
-      options.warmup < 0 || options.rate <= 0 || options.dropout < 0 || options.dropout >= 1 ||
-      options.held_out <= 0 || options.held_out >= 1 || options.look_every < 1 ||
-      options.patience < 0 || options.rules.share <= 0 || options.rules.share >= 1 ||
-      options.average < 0 || options.average >= 1) {
+      options.warmup < kByLength || options.rate <= 0 || options.dropout < 0 ||
+      options.dropout >= 1 || options.held_out <= 0 || options.held_out >= 1 ||
+      options.look_every < 1 || options.patience < 0 || options.rules.share <= 0 ||
+      options.rules.share >= 1 || options.average < 0 || options.average >= 1) {
     return invalid_argument(
         "--batch, --context, --steps, --rate, --average, --dropout, --held-out or --mask is out of "
         "range");

@@ -160,6 +160,7 @@ class Pretrainer final : public Learner {
                     {"sha256", corpus_.sha256},
                     {"train_tokens", corpus_.train.size()},
                     {"held_out_tokens", corpus_.held_out.size()}};
+    if (corpus_.left_out) add_left_out(card["data"], *corpus_.left_out);
     card["weights"] = count_weights(*bundle_.model);
     card["validation_loss"] = loss;
     card["made_ms"] = SystemClock().wall_ms();
@@ -199,8 +200,8 @@ Status check_options(Disk& disk, const PretrainOptions& options) {
                           {"--held-out", options.held_out, true},
                           {"--average", options.average, true}}));
   if (options.batch < 1 || options.at_once < 0 || options.shape.context < 1 || options.steps < 1 ||
-      options.warmup < 0 || options.look_every < 1 || options.patience < 0 || options.rate == 0 ||
-      options.held_out == 0) {
+      options.warmup < kByLength || options.look_every < 1 || options.patience < 0 ||
+      options.rate == 0 || options.held_out == 0) {
     return invalid_argument("--batch, --steps, --rate or --held-out is out of range");
   }
   return RunFolder(disk, options.out).check();
@@ -219,6 +220,12 @@ Result<LanguageBundle> make_bundle(const PretrainOptions& options, const CorpusS
 
 Result<LanguageBundle> take_base(const PretrainOptions& options, Json& origin) {
   QIAO_ASSIGN(DecoderBase base, open_decoder(options.base, options.dropout));
+  const Architecture own = base.bundle.shape.architecture;
+  if (own != options.base_architecture.value_or(own)) {
+    return invalid_argument("--arch " + std::string(name_of(*options.base_architecture)) + ": " +
+                            options.base + " is of the architecture " + std::string(name_of(own)) +
+                            ", which --base keeps: leave --arch out");
+  }
   origin = {{"name", base.name}, {"licence", base.licence}, {"sha256", base.sha256}};
   return std::move(base.bundle);
 }
@@ -249,6 +256,8 @@ Result<Json> pretrain(Disk& disk, const PretrainOptions& given, Progress& progre
          {name_of(bundle.shape.architecture), std::to_string(count_weights(*bundle.model)),
           std::to_string(corpus.train.size()), std::to_string(bundle.shape.vocabulary),
           std::to_string(at::get_num_threads())}));
+  note_left_out(progress, corpus.left_out.value_or(LeftOut()),
+                options.base.empty() ? options.tokenizer : options.base);
   Pretrainer pretrainer(disk, options, progress, stop, ranks, std::move(corpus), std::move(bundle),
                         std::move(origin));
   return pretrainer.run();

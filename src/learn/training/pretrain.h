@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "base/disk.h"
@@ -19,10 +20,12 @@ namespace qiao::learn {
 struct PretrainOptions : StepOptions {  // rate 0: rate_from_nothing() or kRateFromBase
   PretrainOptions() { batch = 12; }     // stretches of text in one step
 
-  std::string text;          // a file of plain text, perhaps gzipped, or a folder of tokens
-  std::string separator;     // what stands between documents in it; "": nothing
-  std::string tokenizer;     // a folder that `train tokenizer` made; "": the text's characters
-  std::string base;          // a decoder to go on from; "": from nothing
+  std::string text;       // a file of plain text, perhaps gzipped, or a folder of tokens
+  std::string separator;  // what stands between documents in it; "": nothing
+  std::string tokenizer;  // a folder that `train tokenizer` made; "": the text's characters
+  std::string base;       // a decoder to go on from; "": from nothing
+  // What the base must be; nullopt: anything that can go on.
+  std::optional<Architecture> base_architecture;
   LanguageModelShape shape;  // its vocabulary is the text's characters; with a base only `context`
   std::int64_t at_once = 0;  // stretches computed at once, gradients are added up; 0: all
   double weight_decay = 0.1;

@@ -8,7 +8,9 @@
 #include <filesystem>
 
 #include "base/testing/temp_folder.h"
+#include "learn/commands/commands.h"
 #include "learn/evaluation/curve_chart.h"
+#include "learn/files/json_file.h"
 #include "learn/files/language_bundle.h"
 #include "learn/testing/training_test.h"
 #include "learn/tokenizers/characters.h"
@@ -111,11 +113,37 @@ TEST_F(PretrainTest, GoesOnFromABaseWithItsVocabulary) {
   more.base = folder_ / "base";
   more.steps = 60;
   more.rate = 1e-2;
+  ::testing::internal::CaptureStderr();
   const auto card = run(more);
+  const std::string said = ::testing::internal::GetCapturedStderr();
   ASSERT_TRUE(card) << card.error().message;
+  EXPECT_EQ((*card)["data"]["characters"], 1200);
+  EXPECT_EQ((*card)["data"]["characters_left_out"], 200);
+  EXPECT_NE(said.find("200 of 1200 characters (16.67 %) are not in the vocabulary of " + more.base),
+            std::string::npos)
+      << said;
   const LanguageBundle bundle = load_language_bundle(folder_ / "more").value();
   EXPECT_EQ(bundle.codec->size(), load_language_bundle(folder_ / "base").value().codec->size());
   EXPECT_EQ(sample(bundle, {"晓眠", 3, 0, 1}).value(), "不觉春");
+}
+
+TEST_F(PretrainTest, AnotherArchitectureThanTheBasesIsRefused) {
+  PretrainOptions first = options("base");
+  first.steps = 4;
+  ASSERT_TRUE(run(first));
+  const Status done =
+      run_pretrain({Language::kEnglish, false, stop_},
+                   {"--base", folder_ / "base", "--arch", "llama", "--text", folder_ / "text.txt",
+                    "--out", folder_ / "never", "--steps", "4", "--threads", "1"});
+  ASSERT_FALSE(done);
+  EXPECT_EQ(done.error().code, Code::kInvalidArgument);
+  EXPECT_TRUE(done.error().message.starts_with("--arch llama: ")) << done.error().message;
+  EXPECT_NE(done.error().message.find("transformer"), std::string::npos);
+  PretrainOptions more = options("more");
+  more.base = folder_ / "base";
+  more.base_architecture = Architecture::kTransformer;
+  more.steps = 4;
+  EXPECT_TRUE(run(more));
 }
 
 TEST_F(PretrainTest, ShortTextsAndTakenFoldersAreRefused) {
@@ -150,6 +178,29 @@ class CompareTest : public PretrainTest {
     return compare(disk_, options, progress_, stop_);
   }
 };
+
+TEST_F(CompareTest, TheRateRisesForATenthOfFewSteps) {
+  CompareOptions few = both("few");
+  few.architectures = {Architecture::kRnn};
+  few.each.warmup = CompareOptions().each.warmup;
+  ASSERT_TRUE(run(few));
+  EXPECT_EQ(read_json_file(folder_ / "few/compare.json").value()["options"]["warmup"], 4);
+  EXPECT_EQ(read_json_file(folder_ / "few/rnn/card.json").value()["options"]["warmup"], 4);
+}
+
+TEST_F(CompareTest, PrintsOneObject) {
+  ::testing::internal::CaptureStdout();
+  const Status done = run_compare(
+      {Language::kEnglish, false, stop_},
+      {"--text", folder_ / "text.txt", "--out", folder_ / "table", "--arch", "rnn", "--weights",
+       "3000", "--layers", "1", "--context", "12", "--steps", "2", "--threads", "1", "--json"});
+  const std::string printed = ::testing::internal::GetCapturedStdout();
+  ASSERT_TRUE(done) << done.error().message;
+  const Json told = parse_json(printed).value();
+  EXPECT_EQ(told["folder"], folder_ / "table");
+  ASSERT_EQ(told["table"].size(), 1U);
+  EXPECT_EQ(told["table"][0]["architecture"], "rnn");
+}
 
 // Stopped in the first model, then in the second.
 TEST_F(CompareTest, AResumedOneEndsAsAnUnbrokenOne) {

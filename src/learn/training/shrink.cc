@@ -22,6 +22,7 @@
 #include "learn/files/free_place.h"
 #include "learn/files/json_file.h"
 #include "learn/files/model_card.h"
+#include "learn/tokenizers/left_out.h"
 #include "model/bundle/tag_decoder.h"
 
 namespace qiao::learn {
@@ -177,6 +178,12 @@ void note_shrunk(Progress& progress, const Shrunk& shrunk, const Json& told) {
   const Json& had = told["before"];
   const Json& has = told["after"];
   const Language language = progress.language();
+  if (const auto characters = json_integer(had, "characters")) {  // of a decoder
+    note_left_out(progress,
+                  {static_cast<std::size_t>(*characters),
+                   static_cast<std::size_t>(json_integer(had, "characters_left_out").value_or(0))},
+                  last_name(shrunk.from));
+  }
   progress.note(
       tr(language, Text::kLearnShrunk,
          {last_name(shrunk.from), last_name(shrunk.out), share(had), share(has), mebibytes(had),

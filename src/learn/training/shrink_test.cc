@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <functional>
 
+#include "learn/commands/commands.h"
 #include "learn/evaluation/served.h"
 #include "learn/files/bundle.h"
 #include "learn/models/encoder_cut.h"
@@ -100,6 +101,14 @@ TEST_F(ShrinkTest, RowsWithLabelsOfAnotherTaskJudgeNothing) {
   EXPECT_NE(error.message.find("\"other\" is no label of " + options.bundle), std::string::npos)
       << error.message;
   EXPECT_FALSE(fs::exists(options.out));
+  const Status measured =
+      run_eval({Language::kEnglish, false, stop_},
+               {"--bundle", options.bundle, "--data", options.dev, "--threads", "1"});
+  ASSERT_FALSE(measured);
+  EXPECT_EQ(measured.error().code, Code::kInvalidArgument);
+  EXPECT_EQ(measured.error().message, "no label of " + options.dev +
+                                          " (\"one\", \"other\") is one of " + options.bundle +
+                                          " (\"x\", \"y\")");
 }
 
 TEST_F(ShrinkTest, PrunedRowsAndColumnsAreGone) {

@@ -3,6 +3,7 @@
 
 #include <ATen/Parallel.h>
 
+#include <algorithm>
 #include <cmath>
 #include <ctime>
 #include <utility>
@@ -14,6 +15,8 @@ namespace qiao::learn {
 namespace {
 
 constexpr double kRateFloor = 0.1;  // of the highest, at the end
+constexpr std::int64_t kWarmupPart = 10;
+constexpr std::int64_t kWarmupMax = 100;
 
 using Clock = std::chrono::steady_clock;
 
@@ -57,10 +60,15 @@ Status StepLoop::run(Json identity) {
   return {};
 }
 
+std::int64_t warmup_of(const StepOptions& options) {
+  if (options.warmup != kByLength) return options.warmup;
+  return std::clamp<std::int64_t>(options.steps / kWarmupPart, 1, kWarmupMax);
+}
+
 Json identity_of(const StepOptions& options) {
   return {
       {"batch", options.batch},           {"steps", options.steps},          {"rate", options.rate},
-      {"average", options.average},       {"warmup", options.warmup},        {"seed", options.seed},
+      {"average", options.average},       {"warmup", warmup_of(options)},    {"seed", options.seed},
       {"look_every", options.look_every},  // the best state is that of a look
       {"patience", options.patience},     {"threads", at::get_num_threads()}};
 }
@@ -119,7 +127,7 @@ Result<bool> StepLoop::learn() {
     return Error{Code::kModelFailed, "the loss is not a number at step " +
                                          std::to_string(state_.step) + ": lower --rate"};
   }
-  const double share = warmup_cosine(state_.step, options_.steps, options_.warmup, kRateFloor);
+  const double share = warmup_cosine(state_.step, options_.steps, warmup_of(options_), kRateFloor);
   QIAO_TRY(optimiser_.step(options_.rate * share));
   progress_.step(state_.step + 1, loss_, options_.batch * tokens_);
   seconds_ += std::chrono::duration<double>(Clock::now() - begin).count();

@@ -36,19 +36,25 @@ class Learner {
   virtual Result<std::optional<std::string>> show() = 0;
 };
 
+// Of a warm-up: 100 steps, or a tenth of fewer than 1,000.
+inline constexpr std::int64_t kByLength = -1;
+
 struct StepOptions {
   std::string out;         // the bundle's folder; must not exist
   std::int64_t batch = 0;  // rows of a step
   std::int64_t steps = 2000;
-  double rate = 0;        // highest; falls to a tenth
-  double average = 0.99;  // AdamOptions::average: what is looked at and kept is the mean
-  std::int64_t warmup = 100;
+  double rate = 0;                  // highest; falls to a tenth
+  double average = 0.99;            // AdamOptions::average: what is looked at and kept is the mean
+  std::int64_t warmup = kByLength;  // steps in which the rate rises
   std::int64_t seed = 1;
   std::int64_t look_every = 200;  // steps between looks at the held-out text
   std::int64_t patience = 0;      // looks without a better loss that end it; 0: never
   std::int64_t stop_after = 0;    // save and stop after this many steps in all; 0: never
   bool resume = false;
 };
+
+// The steps of the warm-up, when kByLength stands for them, too.
+std::int64_t warmup_of(const StepOptions& options);
 
 // What of them, and of the process, must be equal for a saved training to go on.
 Json identity_of(const StepOptions& options);
