@@ -11,6 +11,7 @@
 #include <fstream>
 #include <set>
 #include <thread>
+#include <utility>
 
 #include "base/testing/temp_folder.h"
 #include "cli/exit_status.h"
@@ -152,29 +153,46 @@ TEST(CommandLine, WordsOfTrainingGoToTheOtherProgram) {
 }
 
 // A signal may reach `qiao` alone; the training must save all the same.
-TEST(CommandLine, ATrainingIsToldOfSignals) {
+// A training that ends at a signal, says which, and is sent these in turn.
+Outcome run_and_signal(const std::vector<int>& signals) {
   const TempFolder folder;
   const std::string ready = folder.path() + "/ready";
-  for (const int signal : {SIGINT, SIGTERM, SIGHUP}) {
-    const std::string program =
-        folder.write("qiao-learn", "#!/bin/sh\ntrap 'echo saved; exit 7' INT TERM HUP\n: > " +
-                                       ready + "\nwhile :; do sleep 0.05; done\n");
-    std::filesystem::permissions(program, std::filesystem::perms::owner_all);
-    ::setenv("QIAO_LEARN", program.c_str(), 1);
-    std::thread other([&] {
-      constexpr int kLooks = 500;
-      for (int i = 0; i < kLooks && !std::filesystem::exists(ready); ++i) {
-        std::this_thread::sleep_for(std::chrono::milliseconds(10));
-      }
+  const std::string program = folder.write(
+      "qiao-learn", "#!/bin/sh\nfor s in INT TERM HUP; do trap \"echo $s; exit 7\" $s; done\n: > " +
+                        ready + "\nwhile :; do sleep 0.05; done\n");
+  std::filesystem::permissions(program, std::filesystem::perms::owner_all);
+  ::setenv("QIAO_LEARN", program.c_str(), 1);
+  std::thread other([&] {
+    constexpr int kLooks = 500;
+    for (int i = 0; i < kLooks && !std::filesystem::exists(ready); ++i) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    }
+    for (const int signal : signals) {
       ::kill(::getpid(), signal);
-    });
-    const Outcome stopped = run({"train", "finetune"});
-    other.join();
-    ::unsetenv("QIAO_LEARN");
-    EXPECT_EQ(stopped.status, 7) << signal;
-    EXPECT_EQ(stopped.out, "saved\n") << signal;
-    std::filesystem::remove(ready);
+      std::this_thread::sleep_for(std::chrono::milliseconds(200));
+    }
+  });
+  Outcome stopped = run({"train", "finetune"});
+  other.join();
+  ::unsetenv("QIAO_LEARN");
+  return stopped;
+}
+
+TEST(CommandLine, ATrainingIsToldOfSignals) {
+  const auto before = std::signal(SIGHUP, SIG_DFL);
+  const std::pair<int, const char*> all[] = {{SIGINT, "INT"}, {SIGTERM, "TERM"}, {SIGHUP, "HUP"}};
+  for (const auto& [signal, name] : all) {
+    const Outcome stopped = run_and_signal({signal});
+    EXPECT_EQ(stopped.status, 7) << name;
+    EXPECT_EQ(stopped.out, std::string(name) + "\n");
   }
+  std::signal(SIGHUP, before);
+}
+
+TEST(CommandLine, UnderNohupATrainingOutlivesTheTerminal) {
+  const auto before = std::signal(SIGHUP, SIG_IGN);
+  EXPECT_EQ(run_and_signal({SIGHUP, SIGTERM}).out, "TERM\n");
+  EXPECT_EQ(std::signal(SIGHUP, before), SIG_IGN);
 }
 
 TEST(CommandLine, WithJsonAnErrorIsJsonToo) {

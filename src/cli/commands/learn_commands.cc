@@ -50,6 +50,9 @@ class SignalsLeftToTheChild {
       before_[i] = std::signal(kPassedOn[i], [](int signal) {
         if (child_to_end > 0) ::kill(child_to_end, signal);
       });
+      if (kPassedOn[i] != SIGHUP || before_[i] != SIG_IGN) continue;
+      std::signal(SIGHUP, SIG_IGN);  // nohup(1): the child shall not hear it either
+      ::sigdelset(&passed_on_, SIGHUP);
     }
   }
   ~SignalsLeftToTheChild() {

@@ -156,6 +156,8 @@ void keep_pages() {
 int main(int argc, char** argv) {
   qiao::learn::restart_with_passive_waiting(argv);
   qiao::learn::keep_pages();
-  for (const int signal : {SIGINT, SIGTERM, SIGHUP}) std::signal(signal, qiao::learn::on_signal);
+  for (const int signal : {SIGINT, SIGTERM}) std::signal(signal, qiao::learn::on_signal);
+  // nohup(1) has it ignored, and so it stays.
+  if (std::signal(SIGHUP, qiao::learn::on_signal) == SIG_IGN) std::signal(SIGHUP, SIG_IGN);
   return qiao::learn::run(argc, argv);
 }
